@@ -1,0 +1,1 @@
+//! Data sets of the plane with exact sampling and exact density.

@@ -1,0 +1,219 @@
+//! Settings as the fragment of a link: `v=1&preset=NAME&key=value…`, only what differs.
+//!
+//! Invariant: `parse(print(s)) = s` for every valid `s`, `print(s)` has at most [`MAX_LINK_BYTES`]
+//! bytes, and `parse` accepts any text at all without panicking.
+
+use super::{DEFAULT_PRESET, Key, Notice, Preset, Settings, points, shorten};
+
+/// Longest fragment that [`print`] writes, drawn points included.
+pub const MAX_LINK_BYTES: usize = 2000;
+
+/// Longest text that [`parse`] looks at, and most notices it gives.
+const MAX_READ: usize = 16_384;
+const MAX_NOTICES: usize = 12;
+
+/// What a link said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parsed {
+    pub settings: Settings,
+    pub notices: Vec<Notice>,
+    /// Whether the link named a preset, so that a default must not be chosen for the visitor.
+    pub chose_preset: bool,
+}
+
+/// The fragment, without `#`, that brings `settings` back.
+pub fn print(settings: &Settings) -> String {
+    let preset = settings.preset();
+    let mut out = format!("v=1&preset={}", preset.name());
+    let base = preset.settings();
+    for key in settings.differences(&base) {
+        out.push_str(&format!("&{}={}", key.row().name, settings.text(key)));
+    }
+    if !settings.points.is_empty() {
+        out.push_str("&points=");
+        out.push_str(&points::to_text(&settings.points));
+    }
+    out
+}
+
+/// Reads a fragment or query string, clamping values and collecting notices. Later keys win.
+pub fn parse(text: &str) -> Parsed {
+    let mut notices = Vec::new();
+    let text = text.trim_start_matches(['#', '?']);
+    let cut = text.floor_char_boundary(MAX_READ);
+    let pairs: Vec<(String, String)> = text[..cut]
+        .split('&')
+        .filter(|part| !part.is_empty())
+        .map(|part| {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            (percent_decode(name), percent_decode(value))
+        })
+        .collect();
+
+    let named = pairs.iter().rev().find(|(name, _)| name == "preset");
+    let preset = named.and_then(|(_, value)| Preset::by_name(value));
+    if let (Some((_, value)), None) = (named, preset) {
+        notices.push(Notice::Unknown { name: format!("preset {}", shorten(value)) });
+    }
+    let mut settings = preset.unwrap_or(DEFAULT_PRESET).settings();
+    for (name, value) in &pairs {
+        match (name.as_str(), Key::by_name(name)) {
+            ("preset", _) => {}
+            ("v", _) if value == "1" => {}
+            ("v", _) => notices.push(Notice::Version { asked: shorten(value) }),
+            ("points", _) => match points::from_text(value) {
+                Some(points) => settings.points = points,
+                None => notices.push(Notice::Unreadable {
+                    name: "points".into(),
+                    asked: shorten(value),
+                }),
+            },
+            (_, Some(key)) => notices.extend(settings.set_text(key, value).err()),
+            (_, None) => notices.push(Notice::Unknown { name: shorten(name) }),
+        }
+    }
+    notices.truncate(MAX_NOTICES);
+    Parsed { settings, notices, chose_preset: preset.is_some() }
+}
+
+/// Undoes `%41`-style escapes; what is no valid escape or no UTF-8 stays as it is.
+fn percent_decode(text: &str) -> String {
+    if !text.contains('%') {
+        return text.to_owned();
+    }
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut i = 0;
+    while i < bytes.len() {
+        let hex = |b: u8| (b as char).to_digit(16);
+        let escape = (bytes[i] == b'%' && i + 2 < bytes.len())
+            .then(|| Some(hex(bytes[i + 1])? * 16 + hex(bytes[i + 2])?))
+            .flatten();
+        match escape {
+            Some(byte) => {
+                out.push(byte as u8);
+                i += 3;
+            }
+            None => {
+                out.push(bytes[i]);
+                i += 1;
+            }
+        }
+    }
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Kind, LINK_POINTS, TABLE, Value, presets, quantise};
+    use super::*;
+    use crate::rng::{Draws, Stream};
+
+    /// A valid random value for every setting, and maybe points.
+    fn random_settings(case: u64) -> Settings {
+        let draws = Draws::new(case, Stream::Test, 0);
+        let all: Vec<Preset> = presets().collect();
+        let mut s = all[draws.below(0, all.len() as u32) as usize].settings();
+        for (i, row) in TABLE.iter().enumerate() {
+            let e = 1 + 2 * i as u32;
+            if draws.uniform(e) < 0.5 {
+                continue;
+            }
+            let u = f64::from(draws.uniform(e + 1));
+            let value = match row.kind {
+                Kind::Int { min, max } => Value::Int(min + ((max - min) as f64 * u) as i64),
+                Kind::Float { min, max, .. } => Value::Float(min + (max - min) * u),
+                Kind::Choice(options) => Value::Choice((u * options.len() as f64) as usize),
+                Kind::Switch => Value::Switch(u < 0.5),
+            };
+            s.set(row.key, value);
+        }
+        if draws.uniform(500) < 0.3 {
+            let n = draws.below(501, LINK_POINTS as u32 + 1);
+            let p: Vec<_> = (0..n)
+                .map(|i| [draws.normal(600 + 2 * i), draws.normal(601 + 2 * i)])
+                .collect();
+            s.points = quantise(&p);
+        }
+        s
+    }
+
+    #[test]
+    fn every_valid_settings_survives_its_link() {
+        for case in 0..20_000 {
+            let s = random_settings(case);
+            let link = print(&s);
+            let parsed = parse(&link);
+            assert_eq!(parsed.settings, s, "{link}");
+            assert!(parsed.notices.is_empty() && parsed.chose_preset);
+            assert!(link.len() <= MAX_LINK_BYTES, "{} bytes: {link}", link.len());
+        }
+    }
+
+    #[test]
+    fn the_longest_link_fits() {
+        let mut s = presets().last().unwrap().settings();
+        for row in TABLE {
+            let value = match row.kind {
+                Kind::Int { max, .. } => Value::Int(max - 1),
+                Kind::Float { min, max, .. } => Value::Float(min + (max - min) / 3.0),
+                Kind::Choice(options) => Value::Choice(options.len() - 1),
+                Kind::Switch => Value::Switch(row.default == Value::Switch(false)),
+            };
+            s.set(row.key, value);
+        }
+        s.points = quantise(&vec![[1.234, -2.345]; LINK_POINTS]);
+        assert!(print(&s).len() <= MAX_LINK_BYTES, "{}", print(&s).len());
+    }
+
+    /// A million links: mutations of good ones and plain noise.
+    #[test]
+    fn no_input_panics_and_every_result_is_valid() {
+        const ALPHABET: &[u8] = b"=&%#?-_.0123456789aevpnstINFx\xc3\xa9\xf0\x9f";
+        let seeds: Vec<String> = (0..64).map(|case| print(&random_settings(case))).collect();
+        for case in 0..1_000_000u64 {
+            let draws = Draws::new(case, Stream::Test, 1);
+            let pick = draws.bits(0) as usize;
+            let mut bytes = if pick.is_multiple_of(4) {
+                Vec::new()
+            } else {
+                let seed = seeds[pick % seeds.len()].as_bytes();
+                seed[..seed.len().min(160)].to_vec()
+            };
+            for m in 0..1 + draws.below(1, 12) {
+                let at = draws.below(2 + 3 * m, bytes.len() as u32 + 1) as usize;
+                let letter = ALPHABET[draws.below(3 + 3 * m, ALPHABET.len() as u32) as usize];
+                match draws.below(4 + 3 * m, 3) {
+                    0 if at < bytes.len() => bytes[at] = letter,
+                    1 if at < bytes.len() => drop(bytes.remove(at)),
+                    _ => bytes.insert(at, letter),
+                }
+            }
+            let text = String::from_utf8_lossy(&bytes);
+            let parsed = parse(&text);
+            // Printing again must bring the same settings: whatever came in is valid now.
+            if case % 16 == 0 {
+                assert_eq!(parse(&print(&parsed.settings)).settings, parsed.settings, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn wild_values_are_clamped_and_named() {
+        let p = parse("#v=1&steps=1e9&lr=-1&width=99999999999999999999&nonsense=3&sampler=nuts&clip=NaN");
+        assert_eq!(p.settings.int(Key::Steps), 200);
+        assert_eq!(p.settings.float(Key::LearningRate), 1e-6);
+        assert_eq!(p.settings.int(Key::Width), 256);
+        assert_eq!(p.notices.len(), 6);
+        let said: String = p.notices.iter().map(ToString::to_string).collect();
+        assert!(said.contains("steps") && said.contains("\"nonsense\"") && said.contains("nuts"));
+    }
+
+    #[test]
+    fn escapes_and_unknown_presets() {
+        let p = parse("?preset=mars&sampler=%75la");
+        assert_eq!(p.settings.choice(Key::Sampler), "ula");
+        assert!(!p.chose_preset);
+        assert_eq!(p.notices.len(), 1);
+    }
+}

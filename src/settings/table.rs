@@ -1,0 +1,274 @@
+//! The one table of settings: name, kind, range, default, unit, help, and where each applies.
+//!
+//! Invariant: `TABLE[key as usize].key == key`. Controls, link codec, command-line flags, JSON and
+//! docs are all driven by these rows, so a setting exists in exactly one place.
+
+/// Every setting. The order is the order of the controls and of the keys in a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Key {
+    Dataset,
+    DataWidth,
+    Bandwidth,
+    Method,
+    Seed,
+    Levels,
+    RampFirst,
+    RampLast,
+    Activation,
+    Width,
+    Depth,
+    FirstLayer,
+    Confinement,
+    Sampler,
+    Steps,
+    StepSize,
+    Leapfrog,
+    Adapt,
+    Jump,
+    Chains,
+    Buffer,
+    Start,
+    Reinit,
+    LearningRate,
+    Beta1,
+    Beta2,
+    Clip,
+    Warmup,
+    Iterations,
+    Decay,
+    Grid,
+    Speed,
+    Picture,
+    Level,
+    ShowData,
+    ShowChains,
+    ShowScores,
+    ShowContours,
+    ShortSteps,
+    LongSteps,
+}
+
+/// What values a setting takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// Whole numbers in `min..=max`.
+    Int { min: i64, max: i64 },
+    /// Real numbers in `min..=max`; `log` asks for a logarithmic slider.
+    Float { min: f64, max: f64, log: bool },
+    /// One of the named options; travels by name.
+    Choice(&'static [&'static str]),
+    /// On or off.
+    Switch,
+}
+
+/// When a change takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applies {
+    /// On the next iteration of the running model.
+    Live,
+    /// The change starts a new run.
+    OnReset,
+    /// Only what is drawn changes.
+    View,
+}
+
+/// The panel a control sits in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    Data,
+    Method,
+    Diffusion,
+    Network,
+    Sampler,
+    Buffer,
+    Optimiser,
+    Run,
+    View,
+}
+
+/// The methods a setting belongs to: all of them, or those named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum For {
+    All,
+    Methods(&'static [&'static str]),
+    Datasets(&'static [&'static str]),
+    Samplers(&'static [&'static str]),
+}
+
+/// A value of a setting. `Choice` holds the index into the row's options.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub enum Value {
+    Int(i64),
+    Float(f64),
+    Choice(usize),
+    Switch(bool),
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    pub key: Key,
+    /// Name in links, JSON and (with a leading `--`) on the command line.
+    pub name: &'static str,
+    /// Label of the control.
+    pub label: &'static str,
+    pub kind: Kind,
+    pub default: Value,
+    pub unit: &'static str,
+    /// What it does to the picture, in one or two sentences.
+    pub help: &'static str,
+    pub group: Group,
+    pub applies: Applies,
+    pub belongs: For,
+}
+
+/// The data sets, in the order they are shown. `points` is the visitor's own.
+pub const DATASETS: &[&str] = &[
+    "four-rings",
+    "8-gaussians",
+    "25-gaussians",
+    "weighted-grid",
+    "two-moons",
+    "pinwheel",
+    "swiss-roll",
+    "two-spirals",
+    "checkerboard",
+    "banana",
+    "funnel",
+    "gaussian",
+    "points",
+];
+
+/// The training methods.
+pub const METHODS: &[&str] = &["da-ebm", "pcd", "cd", "short-run"];
+
+const DA_EBM: For = For::Methods(&["da-ebm"]);
+
+const fn int(min: i64, max: i64) -> Kind {
+    Kind::Int { min, max }
+}
+
+const fn real(min: f64, max: f64) -> Kind {
+    Kind::Float { min, max, log: false }
+}
+
+const fn log(min: f64, max: f64) -> Kind {
+    Kind::Float { min, max, log: true }
+}
+
+#[allow(clippy::too_many_arguments)] // one positional row of the table each
+const fn row(
+    key: Key,
+    name: &'static str,
+    label: &'static str,
+    kind: Kind,
+    default: Value,
+    unit: &'static str,
+    group: Group,
+    applies: Applies,
+    belongs: For,
+    help: &'static str,
+) -> Row {
+    Row { key, name, label, kind, default, unit, help, group, applies, belongs }
+}
+
+use Applies::{Live, OnReset, View};
+use Value::{Choice, Float, Int, Switch};
+
+/// All rows, in the order of [`Key`].
+#[rustfmt::skip]
+pub const TABLE: &[Row] = &[
+    row(Key::Dataset, "data", "Data set", Kind::Choice(DATASETS), Choice(0), "", Group::Data, OnReset, For::All,
+        "The truth to be learned. Every density here has an exact formula, so the distance to it is exact too."),
+    row(Key::DataWidth, "width-of-data", "Width of the data", real(0.25, 4.0), Float(1.0), "×", Group::Data, OnReset, For::All,
+        "Scales the noise of the data set: below 1 the modes get thinner and harder to leave, above 1 they blur together."),
+    row(Key::Bandwidth, "bandwidth", "Kernel bandwidth", log(0.03, 1.0), Float(0.15), "", Group::Data, OnReset, For::Datasets(&["points"]),
+        "Your points become a density: a Gaussian of this deviation sits on each. That mixture is the stated truth."),
+    row(Key::Method, "method", "Method", Kind::Choice(METHODS), Choice(0), "", Group::Method, OnReset, For::All,
+        "Where the negative samples come from, which decides what exp(-E) is worth after training."),
+    row(Key::Seed, "seed", "Seed", int(0, 4_294_967_295), Int(1), "", Group::Run, OnReset, For::All,
+        "All randomness follows from this number: same link, same run."),
+    row(Key::Levels, "levels", "Noise levels, T", int(1, 12), Int(6), "", Group::Diffusion, OnReset, DA_EBM,
+        "Levels of diffusion above the clean data. More levels make neighbours overlap more, so chains climb and descend more easily."),
+    row(Key::RampFirst, "ramp-first", "First noise step", log(0.002, 0.5), Float(0.05), "", Group::Diffusion, OnReset, DA_EBM,
+        "Start of the linear ramp whose running sum is the noise deviation added per level."),
+    row(Key::RampLast, "ramp-last", "Last noise step", log(0.01, 0.9), Float(0.3), "", Group::Diffusion, OnReset, DA_EBM,
+        "End of that ramp. Large enough and the top level is pure Gaussian noise, from which generation starts."),
+    row(Key::Activation, "activation", "Activation", Kind::Choice(&["softplus", "silu", "relu"]), Choice(0), "", Group::Network, OnReset, For::All,
+        "Softplus and SiLU give smooth energies; ReLU gives flat facets with creases, visible in the contours."),
+    row(Key::Width, "width", "Width", int(8, 256), Int(128), "units", Group::Network, OnReset, For::All,
+        "Units per hidden layer. Narrow networks round off corners and merge thin modes."),
+    row(Key::Depth, "depth", "Hidden layers", int(1, 4), Int(3), "", Group::Network, OnReset, For::All,
+        "Hidden layers of the energy network."),
+    row(Key::FirstLayer, "first-layer", "First layer", Kind::Choice(&["spread", "kaiming"]), Choice(0), "", Group::Network, OnReset, For::All,
+        "Spread puts the first layer's bends all over the picture (gain 2, bias in ±4); kaiming puts them all at the origin, as the paper's code does, and learns slowly far out."),
+    row(Key::Confinement, "confinement", "Confinement", real(0.0, 0.5), Float(0.05), "·|x|²", Group::Network, OnReset, For::All,
+        "A fixed bowl added to the energy, so that exp(-E) can always be normalised and chains cannot run away."),
+    row(Key::Sampler, "sampler", "Sampler", Kind::Choice(&["mala", "ula", "hmc"]), Choice(0), "", Group::Sampler, Live, For::All,
+        "MALA and HMC accept or reject and so target exp(-E) exactly; ULA always accepts and is biased by its step size. DA-EBM runs it within Gibbs over the noise levels."),
+    row(Key::Steps, "steps", "Steps per update, K", int(1, 200), Int(20), "", Group::Sampler, Live, For::All,
+        "Transitions each chain makes between two updates of the network. Few steps with a large learning rate let the energy outrun its chains."),
+    row(Key::StepSize, "step-size", "Step size", log(0.0005, 2.0), Float(0.3), "", Group::Sampler, Live, For::All,
+        "Deviation of one proposal. With noise levels it multiplies each level's own noise, so chains stride far where the density is smooth."),
+    row(Key::Leapfrog, "leapfrog", "Leapfrog steps", int(1, 20), Int(5), "", Group::Sampler, Live, For::Samplers(&["hmc"]),
+        "Gradient steps in one HMC proposal: more of them carry a chain further along the valley before the accept test."),
+    row(Key::Adapt, "adapt", "Adapt step size", Kind::Switch, Switch(true), "", Group::Sampler, Live, For::All,
+        "After every warm-up length of iterations: grow the step by 10 % where acceptance is above 0.8, shrink it by 20 % below 0.6. Needs MALA or HMC."),
+    row(Key::Jump, "jump", "Label jump", Kind::Choice(&["global", "local", "none"]), Choice(0), "", Group::Sampler, Live, DA_EBM,
+        "Global redraws the noise level from softmax(-E) over all levels; local proposes a neighbour; none leaves each chain on its level and loses the way out of a mode."),
+    row(Key::Chains, "chains", "Chains per update", int(8, 1024), Int(100), "", Group::Buffer, OnReset, For::All,
+        "Chains moved per update, and the size of the data batch they are compared with."),
+    row(Key::Buffer, "buffer", "Replay buffer", int(8, 65_536), Int(10_000), "chains", Group::Buffer, OnReset, For::Methods(&["da-ebm", "pcd"]),
+        "Chains kept between updates; each update picks some of them at random and moves those on."),
+    row(Key::Start, "start", "Chains start from", Kind::Choice(&["noise", "data"]), Choice(0), "", Group::Buffer, OnReset, For::Methods(&["da-ebm", "pcd"]),
+        "Where the buffer, and any re-started chain, begins."),
+    row(Key::Reinit, "reinit", "Re-start rate", real(0.0, 1.0), Float(0.0), "", Group::Buffer, Live, For::Methods(&["da-ebm", "pcd"]),
+        "Chance that a picked chain is thrown away and re-started. At 0 chains persist for the whole run; at 1 this is short-run training."),
+    row(Key::LearningRate, "lr", "Learning rate", log(1e-6, 0.1), Float(5e-4), "", Group::Optimiser, Live, For::All,
+        "Step of Adam. Chains must move fast relative to it, or training runs away."),
+    row(Key::Beta1, "beta1", "Adam β₁", real(0.0, 0.99), Float(0.0), "", Group::Optimiser, Live, For::All,
+        "Momentum. Zero here: the energy chases its own chains, and momentum overshoots."),
+    row(Key::Beta2, "beta2", "Adam β₂", real(0.5, 0.9999), Float(0.999), "", Group::Optimiser, Live, For::All,
+        "Memory of the squared gradient that scales each weight's step."),
+    row(Key::Clip, "clip", "Gradient clip", real(0.0, 100.0), Float(1.0), "", Group::Optimiser, Live, For::All,
+        "Longest gradient allowed (0: no limit). At 1 it stops the runaway that otherwise ends some seeds."),
+    row(Key::Warmup, "warmup", "Warm-up", int(0, 100_000), Int(500), "iterations", Group::Optimiser, Live, For::All,
+        "The learning rate grows linearly over these first iterations, during which MALA and HMC accept every move."),
+    row(Key::Iterations, "iterations", "Length of the run", int(10, 1_000_000), Int(10_000), "iterations", Group::Optimiser, Live, For::All,
+        "The run pauses here; the learning rate decays relative to it. Raise it to train on."),
+    row(Key::Decay, "decay", "Decay", Kind::Switch, Switch(true), "", Group::Optimiser, Live, For::All,
+        "Divide the learning rate by 10 at 70, 80 and 90 % of the run. The late, small steps average the noise away."),
+    row(Key::Grid, "grid", "Grid", int(32, 256), Int(128), "cells", Group::Run, Live, For::All,
+        "Cells per side of the grid that the picture, the normalising constant and the divergences use."),
+    row(Key::Speed, "speed", "Speed", Kind::Choice(&["full", "brisk", "slow"]), Choice(0), "", Group::Run, View, For::All,
+        "Full speed, about ten iterations a second, or about one."),
+    row(Key::Picture, "picture", "Picture", Kind::Choice(&["density", "energy", "difference"]), Choice(0), "", Group::View, View, For::All,
+        "The model's density, its energy, or its density minus the truth."),
+    row(Key::Level, "t", "Noise level shown, t", int(0, 12), Int(0), "", Group::View, View, DA_EBM,
+        "Which noise level the large picture shows; 0 is clean data."),
+    row(Key::ShowData, "show-data", "Data", Kind::Switch, Switch(true), "", Group::View, View, For::All,
+        "Draw samples of the truth at this level."),
+    row(Key::ShowChains, "show-chains", "Chains", Kind::Switch, Switch(true), "", Group::View, View, For::All,
+        "Draw the chains moved by the last update, with tails along the steps they took."),
+    row(Key::ShowScores, "show-scores", "Scores", Kind::Switch, Switch(false), "", Group::View, View, For::All,
+        "Draw arrows along the score, -∂E/∂x: where Langevin dynamics drifts."),
+    row(Key::ShowContours, "show-contours", "Contours", Kind::Switch, Switch(true), "", Group::View, View, For::All,
+        "Draw lines of equal energy, one nat apart."),
+    row(Key::ShortSteps, "short-steps", "Short run", int(1, 1000), Int(50), "steps", Group::View, View, For::All,
+        "Length of the short chains in the side-by-side panel."),
+    row(Key::LongSteps, "long-steps", "Long run", int(100, 100_000), Int(5_000), "steps", Group::View, View, For::All,
+        "Length of the long chains in the side-by-side panel."),
+];
+
+impl Key {
+    /// The key's row.
+    pub const fn row(self) -> &'static Row {
+        &TABLE[self as usize]
+    }
+
+    /// The key with this name in links, JSON and on the command line.
+    pub fn by_name(name: &str) -> Option<Self> {
+        TABLE.iter().find(|row| row.name == name).map(|row| row.key)
+    }
+}
