@@ -17,7 +17,11 @@ impl Schedule {
         let mut deviation = 0.0;
         let beta = std::iter::once(0.0)
             .chain((0..steps).map(|s| {
-                let share = if steps > 1 { s as f64 / (steps - 1) as f64 } else { 0.0 };
+                let share = if steps > 1 {
+                    s as f64 / (steps - 1) as f64
+                } else {
+                    0.0
+                };
                 deviation += first + (last - first) * share;
                 (deviation * deviation).min(1.0)
             }))

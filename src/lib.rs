@@ -3,7 +3,20 @@
 //! The folders are the architecture (`README.md`, "Shape of the repository"): a module may use
 //! those below its floor, never those above. `tests/floors.rs` holds the table.
 
+pub mod app;
+pub mod data;
 pub mod diffusion;
+#[cfg(feature = "compute")]
+pub mod energy;
+#[cfg(feature = "compute")]
+pub mod engine;
+pub mod metric;
+#[cfg(feature = "compute")]
+pub mod objective;
 pub mod protocol;
 pub mod rng;
+#[cfg(feature = "compute")]
+pub mod sampler;
 pub mod settings;
+#[cfg(all(feature = "worker", target_arch = "wasm32"))]
+pub mod worker;

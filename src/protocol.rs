@@ -21,7 +21,10 @@ pub enum Command {
     /// What part of the plane the large canvas shows, and its size in device pixels.
     Camera(Camera),
     /// Size of the strip of noise levels in device pixels.
-    StripSize { width: u32, height: u32 },
+    StripSize {
+        width: u32,
+        height: u32,
+    },
     /// Read energy and densities at a point of the plane; `None` stops reading.
     Probe(Option<[f32; 2]>),
     /// Run short and long chains on the current energy, from noise and from data.
@@ -85,19 +88,40 @@ pub enum Event {
     /// The point under the cursor.
     Probe(Probe),
     /// A file for the visitor to keep.
-    Exported { name: String, bytes: Vec<u8> },
+    Exported {
+        name: String,
+        bytes: Vec<u8>,
+    },
     /// The loss left its bounds or was no number; the run is back at `restored` and rests.
-    Diverged { iteration: u64, restored: u64, loss: f32 },
+    Diverged {
+        iteration: u64,
+        restored: u64,
+        loss: f32,
+    },
     /// The run reached its length and rests.
-    Finished { iteration: u64 },
+    Finished {
+        iteration: u64,
+    },
+    /// The run as a file, sent now and then: should the worker die, a new one goes on from it.
+    Checkpoint(Vec<u8>),
+    /// The worker has no device any more and cannot get one on its canvases; the page should
+    /// start another worker, on the CPU, from the last checkpoint.
+    Stranded(WhyCpu),
     /// The GPU device is gone; the run will go on from its last checkpoint.
-    DeviceLost { message: String },
+    DeviceLost {
+        message: String,
+    },
     /// The run goes on at `iteration` on `backend`.
-    Recovered { iteration: u64, backend: Backend },
+    Recovered {
+        iteration: u64,
+        backend: Backend,
+    },
     /// Settings or a file had to be changed to fit.
     Notice(Notice),
     /// Something failed that was not foreseen; the message is the system's own.
-    Fault { message: String },
+    Fault {
+        message: String,
+    },
 }
 
 /// The device and its self-test.
@@ -174,6 +198,19 @@ pub struct Report {
     pub mmd: f32,
 }
 
+impl Report {
+    /// A loss beyond this is a runaway: healthy ones stay near zero.
+    pub const LOSS_LIMIT: f32 = 100.0;
+
+    /// The first loss that is no number or left its bounds, if any did.
+    pub fn runaway(&self) -> Option<f32> {
+        self.losses
+            .iter()
+            .copied()
+            .find(|loss| !(loss.abs() <= Self::LOSS_LIMIT))
+    }
+}
+
 /// Short and long chains on one energy, with the truth to hold against them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
@@ -237,21 +274,42 @@ mod tests {
     fn messages_round_trip() {
         let command = Command::Configure(Box::default());
         assert_eq!(decode::<Command>(&encode(&command)).unwrap(), command);
-        let event = Event::Report(Box::new(Report { losses: vec![1.0, -2.5], ..Report::default() }));
+        let event = Event::Report(Box::new(Report {
+            losses: vec![1.0, -2.5],
+            ..Report::default()
+        }));
         assert_eq!(decode::<Event>(&encode(&event)).unwrap(), event);
     }
 
     #[test]
     fn broken_messages_are_errors() {
-        let bytes = encode(&Event::Fault { message: "x".repeat(100) });
+        let bytes = encode(&Event::Fault {
+            message: "x".repeat(100),
+        });
         for cut in 0..bytes.len() {
             assert!(decode::<Event>(&bytes[..cut]).is_err());
         }
     }
 
     #[test]
+    fn a_runaway_loss_is_seen() {
+        let report = |losses: &[f32]| Report {
+            losses: losses.to_vec(),
+            ..Report::default()
+        };
+        assert_eq!(report(&[0.1, -3.0]).runaway(), None);
+        assert_eq!(report(&[0.1, -130.0]).runaway(), Some(-130.0));
+        assert!(report(&[f32::NAN]).runaway().is_some_and(f32::is_nan));
+    }
+
+    #[test]
     fn a_check_that_is_no_number_fails() {
-        let check = |error| Check { name: String::new(), error, tolerance: 1e-4, milliseconds: 0.0 };
+        let check = |error| Check {
+            name: String::new(),
+            error,
+            tolerance: 1e-4,
+            milliseconds: 0.0,
+        };
         assert!(check(1e-5).passed());
         assert!(!check(f32::NAN).passed());
         assert!(!check(1e-3).passed());

@@ -1,1 +1,11 @@
-fn main() {}
+//! The worker's WebAssembly entry.
+
+#[cfg(target_arch = "wasm32")]
+fn main() {
+    basin::worker::start();
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() {
+    eprintln!("this binary runs in a browser's worker: cargo xtask serve");
+}

@@ -53,14 +53,18 @@ pub fn parse(text: &str) -> Parsed {
     let named = pairs.iter().rev().find(|(name, _)| name == "preset");
     let preset = named.and_then(|(_, value)| Preset::by_name(value));
     if let (Some((_, value)), None) = (named, preset) {
-        notices.push(Notice::Unknown { name: format!("preset {}", shorten(value)) });
+        notices.push(Notice::Unknown {
+            name: format!("preset {}", shorten(value)),
+        });
     }
     let mut settings = preset.unwrap_or(DEFAULT_PRESET).settings();
     for (name, value) in &pairs {
         match (name.as_str(), Key::by_name(name)) {
             ("preset", _) => {}
             ("v", _) if value == "1" => {}
-            ("v", _) => notices.push(Notice::Version { asked: shorten(value) }),
+            ("v", _) => notices.push(Notice::Version {
+                asked: shorten(value),
+            }),
             ("points", _) => match points::from_text(value) {
                 Some(points) => settings.points = points,
                 None => notices.push(Notice::Unreadable {
@@ -69,11 +73,17 @@ pub fn parse(text: &str) -> Parsed {
                 }),
             },
             (_, Some(key)) => notices.extend(settings.set_text(key, value).err()),
-            (_, None) => notices.push(Notice::Unknown { name: shorten(name) }),
+            (_, None) => notices.push(Notice::Unknown {
+                name: shorten(name),
+            }),
         }
     }
     notices.truncate(MAX_NOTICES);
-    Parsed { settings, notices, chose_preset: preset.is_some() }
+    Parsed {
+        settings,
+        notices,
+        chose_preset: preset.is_some(),
+    }
 }
 
 /// Undoes `%41`-style escapes; what is no valid escape or no UTF-8 stays as it is.
@@ -193,14 +203,20 @@ mod tests {
             let parsed = parse(&text);
             // Printing again must bring the same settings: whatever came in is valid now.
             if case % 16 == 0 {
-                assert_eq!(parse(&print(&parsed.settings)).settings, parsed.settings, "{text}");
+                assert_eq!(
+                    parse(&print(&parsed.settings)).settings,
+                    parsed.settings,
+                    "{text}"
+                );
             }
         }
     }
 
     #[test]
     fn wild_values_are_clamped_and_named() {
-        let p = parse("#v=1&steps=1e9&lr=-1&width=99999999999999999999&nonsense=3&sampler=nuts&clip=NaN");
+        let p = parse(
+            "#v=1&steps=1e9&lr=-1&width=99999999999999999999&nonsense=3&sampler=nuts&clip=NaN",
+        );
         assert_eq!(p.settings.int(Key::Steps), 200);
         assert_eq!(p.settings.float(Key::LearningRate), 1e-6);
         assert_eq!(p.settings.int(Key::Width), 256);

@@ -29,7 +29,11 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Notice {
     /// The value was outside its range and the nearest allowed one is used.
-    Clamped { name: String, asked: String, used: String },
+    Clamped {
+        name: String,
+        asked: String,
+        used: String,
+    },
     /// The value could not be read; the preset's stays.
     Unreadable { name: String, asked: String },
     /// No setting or preset has this name.
@@ -47,7 +51,10 @@ impl fmt::Display for Notice {
                 write!(f, "{name} = {asked} is outside its range; using {used}.")
             }
             Self::Unreadable { name, asked } => {
-                write!(f, "{name} = {asked:?} could not be read; keeping the preset's value.")
+                write!(
+                    f,
+                    "{name} = {asked:?} could not be read; keeping the preset's value."
+                )
             }
             Self::Unknown { name } => write!(f, "There is no setting called {name:?}; ignored."),
             Self::Version { asked } => {
@@ -126,7 +133,10 @@ impl Settings {
     /// (unreadable) or takes the nearest allowed one (clamped).
     pub fn set_text(&mut self, key: Key, text: &str) -> Result<(), Notice> {
         let row = key.row();
-        let unreadable = || Notice::Unreadable { name: row.name.into(), asked: shorten(text) };
+        let unreadable = || Notice::Unreadable {
+            name: row.name.into(),
+            asked: shorten(text),
+        };
         let asked = read(row.kind, text).ok_or_else(unreadable)?;
         let used = self.set(key, asked);
         if used == asked {
@@ -200,17 +210,24 @@ impl Settings {
             serde_json::Value::String(s) => s.clone(),
             other => other.to_string(),
         };
-        let preset = json.get("preset").map(text).and_then(|name| Preset::by_name(&name));
+        let preset = json
+            .get("preset")
+            .map(text)
+            .and_then(|name| Preset::by_name(&name));
         let mut settings = preset.unwrap_or(DEFAULT_PRESET).settings();
         for (name, value) in json.as_object().into_iter().flatten() {
             match (name.as_str(), Key::by_name(name)) {
                 ("v" | "preset", _) => {}
                 ("points", _) => match serde_json::from_value::<Vec<[f32; 2]>>(value.clone()) {
                     Ok(points) => settings.points = points::tidy(points, &mut notices),
-                    Err(error) => notices.push(Notice::Points { problem: error.to_string() }),
+                    Err(error) => notices.push(Notice::Points {
+                        problem: error.to_string(),
+                    }),
                 },
                 (_, Some(key)) => notices.extend(settings.set_text(key, &text(value)).err()),
-                (_, None) => notices.push(Notice::Unknown { name: shorten(name) }),
+                (_, None) => notices.push(Notice::Unknown {
+                    name: shorten(name),
+                }),
             }
         }
         (settings, notices)
@@ -280,7 +297,12 @@ mod tests {
     fn the_table_is_in_the_order_of_its_keys_and_its_defaults_are_valid() {
         for (i, row) in TABLE.iter().enumerate() {
             assert_eq!(row.key as usize, i, "{}", row.name);
-            assert_eq!(clamp(row.kind, row.default), Some(row.default), "{}", row.name);
+            assert_eq!(
+                clamp(row.kind, row.default),
+                Some(row.default),
+                "{}",
+                row.name
+            );
             assert_eq!(Key::by_name(row.name), Some(row.key));
             assert!(!row.help.is_empty() && !row.label.is_empty());
         }

@@ -17,7 +17,9 @@ pub const LINK_POINTS: usize = 256;
 const FIT: f32 = 4.0;
 
 fn code(v: f32) -> u8 {
-    ((v + EXTENT) / (2.0 * EXTENT) * 255.0).round().clamp(0.0, 255.0) as u8
+    ((v + EXTENT) / (2.0 * EXTENT) * 255.0)
+        .round()
+        .clamp(0.0, 255.0) as u8
 }
 
 fn decode(q: u8) -> f32 {
@@ -41,16 +43,27 @@ pub(super) fn from_text(text: &str) -> Option<Vec<[f32; 2]>> {
     if bytes.len() % 2 != 0 || bytes.len() > 2 * LINK_POINTS {
         return None;
     }
-    Some(bytes.chunks_exact(2).map(|p| [decode(p[0]), decode(p[1])]).collect())
+    Some(
+        bytes
+            .chunks_exact(2)
+            .map(|p| [decode(p[0]), decode(p[1])])
+            .collect(),
+    )
 }
 
 /// Makes any list of points fit the invariant, saying what had to change.
 pub(super) fn tidy(points: Vec<[f32; 2]>, notices: &mut Vec<Notice>) -> Vec<[f32; 2]> {
     let given = points.len();
-    let finite: Vec<_> = points.into_iter().filter(|p| p.iter().all(|v| v.is_finite())).collect();
+    let finite: Vec<_> = points
+        .into_iter()
+        .filter(|p| p.iter().all(|v| v.is_finite()))
+        .collect();
     let mut say = |problem: String| notices.push(Notice::Points { problem });
     if finite.len() < given {
-        say(format!("{} points were not finite and are left out.", given - finite.len()));
+        say(format!(
+            "{} points were not finite and are left out.",
+            given - finite.len()
+        ));
     }
     quantise(&thin(finite, &mut say))
 }
@@ -61,8 +74,12 @@ fn thin(points: Vec<[f32; 2]>, say: &mut impl FnMut(String)) -> Vec<[f32; 2]> {
     if n <= LINK_POINTS {
         return points;
     }
-    say(format!("{n} points are more than a link can carry; {LINK_POINTS} of them, evenly spaced in the list, are used."));
-    (0..LINK_POINTS).map(|i| points[i * n / LINK_POINTS]).collect()
+    say(format!(
+        "{n} points are more than a link can carry; {LINK_POINTS} of them, evenly spaced in the list, are used."
+    ));
+    (0..LINK_POINTS)
+        .map(|i| points[i * n / LINK_POINTS])
+        .collect()
 }
 
 /// Reads two columns of numbers separated by commas, semicolons, tabs or spaces; a header line is
@@ -114,8 +131,15 @@ fn fit(points: &mut [[f32; 2]], say: &mut impl FnMut(String)) {
     };
     let ranges = [range(0), range(1)];
     let middle = ranges.map(|(low, high)| (low + high) / 2.0);
-    let half = ranges.iter().map(|(low, high)| (high - low) / 2.0).fold(0.0, f64::max);
-    let scale = if half > 0.0 { f64::from(FIT) / half } else { 1.0 };
+    let half = ranges
+        .iter()
+        .map(|(low, high)| (high - low) / 2.0)
+        .fold(0.0, f64::max);
+    let scale = if half > 0.0 {
+        f64::from(FIT) / half
+    } else {
+        1.0
+    };
     for p in points.iter_mut() {
         for axis in 0..2 {
             p[axis] = ((f64::from(p[axis]) - middle[axis]) * scale) as f32;
@@ -132,7 +156,9 @@ mod tests {
 
     #[test]
     fn quantising_is_idempotent_and_survives_text() {
-        let points: Vec<_> = (0..256).map(|i| [i as f32 * 0.037 - 4.7, 4.9 - i as f32 * 0.031]).collect();
+        let points: Vec<_> = (0..256)
+            .map(|i| [i as f32 * 0.037 - 4.7, 4.9 - i as f32 * 0.031])
+            .collect();
         let once = quantise(&points);
         assert_eq!(quantise(&once), once);
         assert_eq!(from_text(&to_text(&once)), Some(once));

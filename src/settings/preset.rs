@@ -3,8 +3,8 @@
 //! Invariant: a preset's name is `data-method` with `-small` or `-long` behind it or nothing, and
 //! `Preset::by_name(p.name()) == Some(p)`.
 
-use super::table::{DATASETS, Key, METHODS, Value};
 use super::Settings;
+use super::table::{DATASETS, Key, METHODS, Value};
 use serde::{Deserialize, Serialize};
 
 /// How much work a preset asks for.
@@ -27,12 +27,20 @@ pub struct Preset {
 }
 
 /// What a first visit shows.
-pub const DEFAULT_PRESET: Preset = Preset { dataset: 0, method: 0, size: Size::Standard };
+pub const DEFAULT_PRESET: Preset = Preset {
+    dataset: 0,
+    method: 0,
+    size: Size::Standard,
+};
 
 /// All presets of the standard size.
 pub fn presets() -> impl Iterator<Item = Preset> {
     (0..DATASETS.len() as u8).flat_map(|dataset| {
-        (0..METHODS.len() as u8).map(move |method| Preset { dataset, method, size: Size::Standard })
+        (0..METHODS.len() as u8).map(move |method| Preset {
+            dataset,
+            method,
+            size: Size::Standard,
+        })
     })
 }
 
@@ -41,7 +49,11 @@ impl Preset {
     pub fn of(dataset: &str, method: &str, size: Size) -> Option<Self> {
         let dataset = DATASETS.iter().position(|name| *name == dataset)? as u8;
         let method = METHODS.iter().position(|name| *name == method)? as u8;
-        Some(Self { dataset, method, size })
+        Some(Self {
+            dataset,
+            method,
+            size,
+        })
     }
 
     /// The preset with this name.
@@ -154,7 +166,13 @@ mod tests {
             }
         }
         assert_eq!(DEFAULT_PRESET.name(), "four-rings-da-ebm");
-        for bad in ["", "four-rings", "da-ebm", "-da-ebm", "four-rings-da-ebm-huge"] {
+        for bad in [
+            "",
+            "four-rings",
+            "da-ebm",
+            "-da-ebm",
+            "four-rings-da-ebm-huge",
+        ] {
             assert_eq!(Preset::by_name(bad), None, "{bad}");
         }
     }

@@ -145,16 +145,39 @@ pub const METHODS: &[&str] = &["da-ebm", "pcd", "cd", "short-run"];
 
 const DA_EBM: For = For::Methods(&["da-ebm"]);
 
+/// Data sets whose noise has a width: not the board's sharp squares, nor the visitor's points.
+const NOISY: For = For::Datasets(&[
+    "four-rings",
+    "8-gaussians",
+    "25-gaussians",
+    "weighted-grid",
+    "two-moons",
+    "pinwheel",
+    "swiss-roll",
+    "two-spirals",
+    "banana",
+    "funnel",
+    "gaussian",
+]);
+
 const fn int(min: i64, max: i64) -> Kind {
     Kind::Int { min, max }
 }
 
 const fn real(min: f64, max: f64) -> Kind {
-    Kind::Float { min, max, log: false }
+    Kind::Float {
+        min,
+        max,
+        log: false,
+    }
 }
 
 const fn log(min: f64, max: f64) -> Kind {
-    Kind::Float { min, max, log: true }
+    Kind::Float {
+        min,
+        max,
+        log: true,
+    }
 }
 
 #[allow(clippy::too_many_arguments)] // one positional row of the table each
@@ -170,7 +193,18 @@ const fn row(
     belongs: For,
     help: &'static str,
 ) -> Row {
-    Row { key, name, label, kind, default, unit, help, group, applies, belongs }
+    Row {
+        key,
+        name,
+        label,
+        kind,
+        default,
+        unit,
+        help,
+        group,
+        applies,
+        belongs,
+    }
 }
 
 use Applies::{Live, OnReset, View};
@@ -181,7 +215,7 @@ use Value::{Choice, Float, Int, Switch};
 pub const TABLE: &[Row] = &[
     row(Key::Dataset, "data", "Data set", Kind::Choice(DATASETS), Choice(0), "", Group::Data, OnReset, For::All,
         "The truth to be learned. Every density here has an exact formula, so the distance to it is exact too."),
-    row(Key::DataWidth, "width-of-data", "Width of the data", real(0.25, 4.0), Float(1.0), "×", Group::Data, OnReset, For::All,
+    row(Key::DataWidth, "width-of-data", "Width of the data", real(0.25, 4.0), Float(1.0), "×", Group::Data, OnReset, NOISY,
         "Scales the noise of the data set: below 1 the modes get thinner and harder to leave, above 1 they blur together."),
     row(Key::Bandwidth, "bandwidth", "Kernel bandwidth", log(0.03, 1.0), Float(0.15), "", Group::Data, OnReset, For::Datasets(&["points"]),
         "Your points become a density: a Gaussian of this deviation sits on each. That mixture is the stated truth."),
@@ -214,7 +248,7 @@ pub const TABLE: &[Row] = &[
     row(Key::Leapfrog, "leapfrog", "Leapfrog steps", int(1, 20), Int(5), "", Group::Sampler, Live, For::Samplers(&["hmc"]),
         "Gradient steps in one HMC proposal: more of them carry a chain further along the valley before the accept test."),
     row(Key::Adapt, "adapt", "Adapt step size", Kind::Switch, Switch(true), "", Group::Sampler, Live, For::All,
-        "After every warm-up length of iterations: grow the step by 10 % where acceptance is above 0.8, shrink it by 20 % below 0.6. Needs MALA or HMC."),
+        "Every 100 iterations: grow the step by 10 % where acceptance is above 0.8, shrink it by 20 % below 0.6. Needs MALA or HMC."),
     row(Key::Jump, "jump", "Label jump", Kind::Choice(&["global", "local", "none"]), Choice(0), "", Group::Sampler, Live, DA_EBM,
         "Global redraws the noise level from softmax(-E) over all levels; local proposes a neighbour; none leaves each chain on its level and loses the way out of a mode."),
     row(Key::Chains, "chains", "Chains per update", int(8, 1024), Int(100), "", Group::Buffer, OnReset, For::All,

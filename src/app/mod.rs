@@ -1,0 +1,16 @@
+//! The page: what visitors see and touch.
+//!
+//! Invariant: knows settings, protocol, data and diffusion; never burn, never wgpu. Everything
+//! outside `view` is free of the browser and tested natively.
+
+pub mod history;
+pub mod lens;
+pub mod run;
+pub mod scale;
+pub mod words;
+
+#[cfg(feature = "page")]
+mod view;
+
+#[cfg(feature = "page")]
+pub use view::mount;

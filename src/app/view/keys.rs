@@ -1,0 +1,64 @@
+//! What the page listens for everywhere: shortcuts, "back" and "forward", hiding.
+
+use super::state::State;
+use crate::protocol::Command;
+use leptos::ev;
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::{Element, KeyboardEvent};
+
+/// Listens for as long as the page lives.
+pub fn listen(state: State) {
+    let follow = move || state.follow_address();
+    window_event_listener(ev::popstate, move |_| follow());
+    window_event_listener(ev::hashchange, move |_| follow());
+    window_event_listener_untyped("visibilitychange", move |_| {
+        state.send(Command::Hidden(document().hidden()));
+    });
+    window_event_listener(ev::keydown, move |event| {
+        let Some(command) = shortcut(&event) else {
+            return;
+        };
+        event.prevent_default();
+        match command {
+            Shortcut::Toggle => state.toggle_play(),
+            Shortcut::Step => state.send(Command::Step),
+            Shortcut::Reset => state.send(Command::Reset),
+        }
+    });
+}
+
+enum Shortcut {
+    Toggle,
+    Step,
+    Reset,
+}
+
+/// A bare key means nothing to the page while it means something to the focused element.
+fn shortcut(event: &KeyboardEvent) -> Option<Shortcut> {
+    if event.ctrl_key()
+        || event.meta_key()
+        || event.alt_key()
+        || event.shift_key()
+        || event.repeat()
+    {
+        return None;
+    }
+    let target = event
+        .target()
+        .and_then(|target| target.dyn_into::<Element>().ok());
+    let within = |kinds: &str| {
+        target
+            .as_ref()
+            .is_some_and(|element| element.matches(kinds).unwrap_or(false))
+    };
+    if within("input, select, textarea") {
+        return None;
+    }
+    match event.key().as_str() {
+        " " if !within("button, summary, a") => Some(Shortcut::Toggle),
+        "s" => Some(Shortcut::Step),
+        "r" => Some(Shortcut::Reset),
+        _ => None,
+    }
+}

@@ -1,0 +1,36 @@
+//! The views, in leptos.
+//!
+//! Invariant: views hold no facts of their own. They show [`state::State`] and call its methods;
+//! the worker and its canvases live in the Train view, which stays mounted on every page.
+
+mod address;
+mod bars;
+mod browser;
+mod chart;
+mod comparison;
+mod control;
+mod files;
+mod header;
+mod keys;
+mod lab;
+mod measures;
+mod notes;
+mod own_points;
+mod plane;
+mod select;
+mod settings_panel;
+mod shell;
+mod stage;
+mod state;
+mod strip;
+mod thumbs;
+mod transport;
+mod wire;
+
+/// Shows the page in place of the static skeleton.
+pub fn mount() {
+    if let Some(skeleton) = leptos::prelude::document().get_element_by_id("skeleton") {
+        skeleton.remove();
+    }
+    leptos::mount::mount_to_body(shell::App);
+}

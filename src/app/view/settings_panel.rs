@@ -1,0 +1,137 @@
+//! The left column: data, method, and every other setting by group.
+
+use super::control::{Choice, Control};
+use super::files::Files;
+use super::state::use_state;
+use super::thumbs::Thumbs;
+use crate::app::words;
+use crate::settings::{Group, Key, METHODS, Row, TABLE};
+use leptos::prelude::*;
+
+/// Groups shown as sections, with their headings and whether they start open.
+const SECTIONS: &[(Group, &str, bool)] = &[
+    (Group::Sampler, "Sampler", true),
+    (Group::Optimiser, "Optimiser", true),
+    (Group::Diffusion, "Diffusion", false),
+    (Group::Network, "Network", false),
+    (Group::Buffer, "Chains and buffer", false),
+    (Group::Run, "Measuring", false),
+];
+
+/// Settings that have a place elsewhere on the page.
+const ELSEWHERE: &[Key] = &[Key::Dataset, Key::Method, Key::Seed, Key::Speed];
+
+fn rows(group: Group) -> impl Iterator<Item = &'static Row> {
+    TABLE
+        .iter()
+        .filter(move |row| row.group == group && !ELSEWHERE.contains(&row.key))
+}
+
+#[component]
+pub fn SettingsPanel() -> impl IntoView {
+    let sections = SECTIONS.iter().map(|&(group, heading, open)| {
+        view! { <Section group heading open /> }
+    });
+    view! {
+        <aside class="settings" aria-label="Settings">
+            <h2>
+                <label for="control-data">"Data"</label>
+                <Choice key=Key::Dataset id="control-data" />
+            </h2>
+            <Thumbs />
+            {rows(Group::Data).map(|row| view! { <Control key=row.key /> }).collect_view()}
+            <h2>
+                <label for="control-method">"Method"</label>
+                <Choice key=Key::Method id="control-method" />
+            </h2>
+            <Methods />
+            <Formula />
+            {sections.collect_view()}
+            <Files />
+        </aside>
+    }
+}
+
+/// Hidden when none of its settings has a meaning.
+#[component]
+fn Section(group: Group, heading: &'static str, open: bool) -> impl IntoView {
+    let state = use_state();
+    let any = Memo::new(move |_| {
+        state
+            .settings
+            .with(|settings| rows(group).any(|row| settings.relevant(row.key)))
+    });
+    view! {
+        <details class="section" open=open hidden=move || !any.get()>
+            <summary>{heading}</summary>
+            {rows(group).map(|row| view! { <Control key=row.key /> }).collect_view()}
+        </details>
+    }
+}
+
+#[component]
+fn Methods() -> impl IntoView {
+    let state = use_state();
+    let now = Memo::new(move |_| state.settings.with(|s| s.choice(Key::Method)));
+    let card = |name: &'static str| {
+        let (title, sentence) = words::method(name);
+        view! {
+            <button
+                aria-pressed=move || (now.get() == name).to_string()
+                on:click=move |_| state.set_text(Key::Method, name)
+            >
+                <b>{title}</b>
+                <small>{sentence}</small>
+            </button>
+        }
+    };
+    view! {
+        <div class="methods" role="group" aria-label="Methods">
+            {METHODS.iter().map(|name| card(name)).collect_view()}
+        </div>
+    }
+}
+
+/// What the chosen method fits, and how.
+#[component]
+fn Formula() -> impl IntoView {
+    let state = use_state();
+    let method = Memo::new(move |_| state.settings.with(|s| s.choice(Key::Method)));
+    let update = |from: &'static str| {
+        view! {
+            <p>
+                "∇" <i>"L"</i> " = ⟨∇" <i>"E"</i> "⟩" <sub>"data"</sub> " − ⟨∇" <i>"E"</i> "⟩"
+                <sub>{from}</sub>
+            </p>
+        }
+    };
+    let formula = move || match method.get() {
+        "da-ebm" => view! {
+            <p>
+                <i>"p"</i> "(" <i>"x"</i> ", " <i>"t"</i> ") ∝ exp(−" <i>"E"</i> "(" <i>"x"</i> ", "
+                <i>"t"</i> ")), "
+                <span class="nowrap">
+                    <i>"x"</i> <sub>"t"</sub> " = √ᾱ" <sub>"t"</sub> " " <i>"x"</i> <sub>"0"</sub>
+                    " + √(1 − ᾱ" <sub>"t"</sub> ") ε"
+                </span>
+            </p>
+            {update("chains at all t")}
+        }
+        .into_any(),
+        name => {
+            let from = match name {
+                "pcd" => "persistent chains",
+                "cd" => "K steps from data",
+                _ => "K steps from noise",
+            };
+            view! {
+                <p>
+                    <i>"p"</i> "(" <i>"x"</i> ") ∝ exp(−" <i>"E"</i> "(" <i>"x"</i> "))"
+                </p>
+                {update(from)}
+            }
+            .into_any()
+        }
+    };
+    view! { <div class="formula">{formula}</div> }
+}

@@ -1,0 +1,369 @@
+//! What the page knows and does: settings, run, notices, lens, and the line to the worker.
+//!
+//! Invariant: settings change only through [`State::adopt`], so worker, address and controls never
+//! disagree; the run changes only by folding events.
+
+use super::address::{Address, Entry};
+use super::browser;
+use super::wire::{Canvases, Wire};
+use crate::app::lens::Lens;
+use crate::app::run::{Outcome, Run};
+use crate::app::words;
+use crate::protocol::{Camera, Command, Event, WhyCpu};
+use crate::settings::{
+    Applies, Key, Kind, Notice, Preset, Settings, TABLE, Value, parse, print, quantise,
+};
+use leptos::prelude::*;
+
+/// Most notices shown at once; older ones make room.
+const NOTES: usize = 6;
+
+/// A sentence for the visitor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub id: u64,
+    pub text: String,
+    pub warning: bool,
+}
+
+/// Sizes of the two canvases in device pixels; zero before they are laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    pub plane: [u32; 2],
+    pub strip: [u32; 2],
+}
+
+/// Handles to everything the views share.
+#[derive(Clone, Copy)]
+pub struct State {
+    pub settings: RwSignal<Settings>,
+    pub run: RwSignal<Run>,
+    pub notes: RwSignal<Vec<Note>>,
+    /// The newest sentence, for the live region.
+    pub said: RwSignal<String>,
+    pub fault: RwSignal<Option<String>>,
+    pub lens: RwSignal<Lens>,
+    pub sizes: RwSignal<Sizes>,
+    /// Counts the workers started; each needs canvases of its own.
+    pub generation: RwSignal<u32>,
+    /// Whether the visitor has neither named nor changed a setting yet.
+    untouched: StoredValue<bool>,
+    /// Whether the GPU failed for good, so that every further worker runs on the CPU.
+    stranded: StoredValue<bool>,
+    noted: StoredValue<u64>,
+    wire: StoredValue<Option<Wire>, LocalStorage>,
+    address: StoredValue<Address, LocalStorage>,
+}
+
+impl State {
+    /// Reads the address and makes the state that [`use_state`] gives.
+    pub fn provide() -> Self {
+        let mut address = Address::default();
+        let parsed = parse(&address.news().unwrap_or_default());
+        let state = Self {
+            settings: RwSignal::new(with_points(parsed.settings)),
+            run: RwSignal::default(),
+            notes: RwSignal::default(),
+            said: RwSignal::default(),
+            fault: RwSignal::default(),
+            lens: RwSignal::default(),
+            sizes: RwSignal::default(),
+            generation: RwSignal::new(0),
+            untouched: StoredValue::new(Address::read().is_empty()),
+            stranded: StoredValue::new(false),
+            noted: StoredValue::new(0),
+            wire: StoredValue::new_local(None),
+            address: StoredValue::new_local(address),
+        };
+        state.note_all(parsed.notices);
+        provide_context(state);
+        state
+    }
+
+    /// Starts a worker on fresh canvases, ending the one before. It goes on from the last
+    /// checkpoint if there is one.
+    pub fn start(self, canvases: Canvases) {
+        let play = self
+            .run
+            .with_untracked(|run| run.playing || run.started.is_none());
+        self.wire.set_value(None);
+        self.run.update(Run::lose_worker);
+        let greet = move || self.greeting(play);
+        let absorb = move |events| self.absorb(events);
+        let cpu = Address::wants_cpu() || self.stranded.get_value();
+        match Wire::start(canvases, cpu, greet, absorb) {
+            Ok(wire) => self.wire.set_value(Some(wire)),
+            Err(message) => self.fault.set(Some(message)),
+        }
+    }
+
+    /// Asks for fresh canvases, and by them for a fresh worker.
+    pub fn restart(self) {
+        self.fault.set(None);
+        self.generation.update(|n| *n += 1);
+    }
+
+    fn greeting(self, play: bool) -> Vec<Command> {
+        let sizes = self.sizes.get_untracked();
+        let [width, height] = sizes.strip;
+        let mut first = vec![Command::Camera(self.camera())];
+        if width > 0 {
+            first.push(Command::StripSize { width, height });
+        }
+        first.extend(
+            self.run
+                .with_untracked(|run| run.checkpoint.clone())
+                .map(Command::Import),
+        );
+        first.push(Command::Configure(Box::new(self.settings.get_untracked())));
+        if play {
+            first.push(Command::Play);
+        }
+        first
+    }
+
+    /// What the large canvas shows now.
+    pub fn camera(self) -> Camera {
+        let Lens { centre, half } = self.lens.get_untracked();
+        let [width, height] = self.sizes.get_untracked().plane.map(|side| side.max(1));
+        Camera {
+            centre,
+            half,
+            width,
+            height,
+        }
+    }
+
+    /// Sends a command to the worker.
+    pub fn send(self, command: Command) {
+        self.wire.with_value(|wire| {
+            if let Some(wire) = wire {
+                wire.send(command);
+            }
+        });
+    }
+
+    fn absorb(self, events: Vec<Event>) {
+        let mut outcomes = Vec::new();
+        self.run.update(|run| {
+            outcomes.extend(events.into_iter().filter_map(|event| run.apply(event)));
+        });
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Say(text) => self.note(text, false),
+                Outcome::Warn(text) => self.note(text, true),
+                Outcome::Fault(message) => self.fault.set(Some(message)),
+                Outcome::Save { name, bytes } => {
+                    self.save(&name, &bytes, "application/octet-stream");
+                }
+                Outcome::Follow(settings) => self.adopt(*settings, Some(Entry::New)),
+                Outcome::OnCpu(why) => self.settle_on_cpu(why.as_ref()),
+                Outcome::Stranded(why) => {
+                    self.note(
+                        format!(
+                            "The run goes on on the CPU, because {}.",
+                            words::why_cpu(&why)
+                        ),
+                        true,
+                    );
+                    self.stranded.set_value(true);
+                    self.restart();
+                }
+            }
+        }
+    }
+
+    /// Smaller defaults for a slow device, unless the visitor has chosen for themselves.
+    fn settle_on_cpu(self, why: Option<&WhyCpu>) {
+        if self.stranded.get_value() {
+            return;
+        }
+        let why = match why {
+            Some(why) if !Address::wants_cpu() => words::why_cpu(why),
+            _ => "the link asks for it".into(),
+        };
+        let now = self.settings.with_untracked(Settings::preset);
+        let small = Preset::by_name(&format!("{}-small", now.name()));
+        let Some(small) = small.filter(|_| self.untouched.get_value()) else {
+            return self.note(
+                format!("Training runs on the CPU, because {why}. It is slower there."),
+                false,
+            );
+        };
+        self.adopt(with_points(small.settings()), None);
+        self.note(
+            format!(
+                "Training runs on the CPU, because {why}. It starts with a smaller network and \
+                 fewer chains, so that it keeps moving."
+            ),
+            false,
+        );
+    }
+
+    /// Hands the visitor a file, or says why not.
+    pub fn save(self, name: &str, bytes: &[u8], mime: &str) {
+        if let Err(error) = browser::save(name, bytes, mime) {
+            let why = browser::message_of(&error);
+            self.note(format!("The file could not be saved: {why}."), true);
+        }
+    }
+
+    /// Shows a sentence, and reads it out.
+    pub fn note(self, text: String, warning: bool) {
+        self.say(&text);
+        let id = self.noted.get_value() + 1;
+        self.noted.set_value(id);
+        self.notes.update(|notes| {
+            notes.retain(|note| note.text != text);
+            if notes.len() == NOTES {
+                notes.remove(0);
+            }
+            notes.push(Note { id, text, warning });
+        });
+    }
+
+    pub fn note_all(self, notices: Vec<Notice>) {
+        for notice in notices {
+            self.note(notice.to_string(), false);
+        }
+    }
+
+    /// Reads a sentence out without showing it.
+    pub fn say(self, text: &str) {
+        self.said.set(text.to_owned());
+    }
+
+    /// Makes `next` the settings everywhere: controls, worker, and the address if `entry` says how.
+    pub fn adopt(self, next: Settings, entry: Option<Entry>) {
+        if entry.is_some() {
+            self.untouched.set_value(false);
+        }
+        let text = print(&next);
+        match entry {
+            Some(Entry::New) => self
+                .address
+                .update_value(|address| address.write(text, Entry::New)),
+            Some(Entry::Same) => Address::write_soon(self.address, text),
+            None => {}
+        }
+        if self.settings.with_untracked(|now| *now != next) {
+            if !lacks_points(&next) {
+                self.send(Command::Configure(Box::new(next.clone())));
+            }
+            self.settings.set(next);
+        }
+    }
+
+    /// Sets one value, clamped into its range.
+    pub fn set(self, key: Key, value: Value) {
+        let mut next = self.settings.get_untracked();
+        next.set(key, value);
+        self.adopt(next, Some(entry(key)));
+    }
+
+    /// Sets one value from what was typed, saying what was wrong with it.
+    pub fn set_text(self, key: Key, text: &str) {
+        match key {
+            Key::Dataset => self.load(
+                text,
+                self.settings.with_untracked(|s| s.choice(Key::Method)),
+            ),
+            Key::Method => self.load(
+                self.settings.with_untracked(|s| s.choice(Key::Dataset)),
+                text,
+            ),
+            _ => {
+                let mut next = self.settings.get_untracked();
+                if let Err(notice) = next.set_text(key, text) {
+                    self.note(notice.to_string(), false);
+                }
+                self.adopt(next, Some(entry(key)));
+            }
+        }
+    }
+
+    /// Loads the preset of a data set and a method, keeping the seed, the points and the view.
+    pub fn load(self, dataset: &str, method: &str) {
+        let now = self.settings.get_untracked();
+        let Some(preset) = Preset::of(dataset, method, now.preset().size()) else {
+            return;
+        };
+        let mut next = preset.settings();
+        for row in TABLE {
+            if row.key == Key::Seed || row.applies == Applies::View {
+                next.set(row.key, now.get(row.key));
+            }
+        }
+        if !next.relevant(Key::Level) {
+            next.set(Key::Level, Value::Int(0));
+        }
+        if dataset == "points" {
+            next.points = now.points;
+        }
+        self.adopt(with_points(next), Some(Entry::New));
+    }
+
+    /// Makes these the visitor's own points.
+    pub fn set_points(self, points: &[[f32; 2]]) {
+        let mut next = self.settings.get_untracked();
+        next.points = quantise(points);
+        self.adopt(next, Some(Entry::Same));
+    }
+
+    /// Follows the address after "back", "forward" or an edit by hand.
+    pub fn follow_address(self) {
+        let mut news = None;
+        self.address.update_value(|address| news = address.news());
+        if let Some(text) = news {
+            let parsed = parse(&text);
+            self.untouched.set_value(false);
+            self.note_all(parsed.notices);
+            self.adopt(with_points(parsed.settings), None);
+        }
+    }
+
+    /// Play if resting, pause if playing.
+    pub fn toggle_play(self) {
+        let playing = self.run.with_untracked(|run| run.playing);
+        self.send(if playing {
+            Command::Pause
+        } else {
+            Command::Play
+        });
+    }
+}
+
+/// The shared state.
+pub fn use_state() -> State {
+    expect_context()
+}
+
+/// Choices that start a new run are steps for "back" to undo; the rest are adjustments.
+fn entry(key: Key) -> Entry {
+    let row = key.row();
+    let discrete = matches!(row.kind, Kind::Choice(_) | Kind::Switch);
+    if discrete && row.applies == Applies::OnReset {
+        Entry::New
+    } else {
+        Entry::Same
+    }
+}
+
+/// A run on no points has no truth, so there is nothing to configure until one is drawn.
+fn lacks_points(settings: &Settings) -> bool {
+    settings.choice(Key::Dataset) == "points" && settings.points.is_empty()
+}
+
+/// Settings on own points that come without any get a wave to start from.
+fn with_points(mut settings: Settings) -> Settings {
+    if lacks_points(&settings) {
+        let wave: Vec<[f32; 2]> = (0..48)
+            .map(|i| {
+                let x = i as f32 / 47.0 * 6.0 - 3.0;
+                [x, 1.8 * (1.4 * x).sin()]
+            })
+            .collect();
+        settings.points = quantise(&wave);
+    }
+    settings
+}

@@ -1,0 +1,171 @@
+//! The page's end of the line to the worker.
+//!
+//! Invariant: commands arrive in the order they were sent, none before the worker has said hello
+//! and been given its canvases; events are handed on at most once a frame.
+
+use super::browser::message_of;
+use crate::protocol::{Command, Event, decode, encode};
+use js_sys::{Array, Object, Reflect, Uint8Array};
+use leptos::prelude::*;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use wasm_bindgen::prelude::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{ErrorEvent, MessageEvent, OffscreenCanvas, Url, Worker, WorkerOptions, WorkerType};
+
+/// The script that Trunk writes for a worker with `data-loader-shim`; it starts the worker's wasm.
+const LOADER: &str = "worker_loader.js";
+
+/// A running worker. Dropping it ends the worker.
+pub struct Wire {
+    worker: Worker,
+    line: Rc<Line>,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_error: Closure<dyn FnMut(ErrorEvent)>,
+}
+
+/// What waits on either side.
+#[derive(Default)]
+struct Line {
+    open: Cell<bool>,
+    commands: RefCell<Vec<Command>>,
+    events: RefCell<Vec<Event>>,
+}
+
+/// What the worker is given first.
+pub struct Canvases {
+    pub plane: OffscreenCanvas,
+    pub strip: OffscreenCanvas,
+}
+
+impl Wire {
+    /// Starts a worker.
+    ///
+    /// `greet` gives the commands that come first, once the worker listens; `absorb` takes its
+    /// events in.
+    ///
+    /// # Errors
+    /// What the browser said when it refused a worker.
+    pub fn start(
+        canvases: Canvases,
+        cpu: bool,
+        greet: impl Fn() -> Vec<Command> + 'static,
+        absorb: impl Fn(Vec<Event>) + 'static,
+    ) -> Result<Self, String> {
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        let base = document().base_uri().ok().flatten().unwrap_or_default();
+        let worker = Url::new_with_base(LOADER, &base)
+            .and_then(|url| Worker::new_with_options(&url.href(), &options))
+            .map_err(|error| message_of(&error))?;
+        let line = Rc::new(Line::default());
+        let absorb = Rc::new(absorb);
+
+        let on_message = {
+            let (worker, line, absorb) = (worker.clone(), Rc::clone(&line), Rc::clone(&absorb));
+            let mut canvases = Some(canvases);
+            Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
+                let data = message.data();
+                if let Some(bytes) = data.dyn_ref::<Uint8Array>() {
+                    let event =
+                        decode(&bytes.to_vec()).unwrap_or_else(|message| Event::Fault { message });
+                    line.take_in(event, &absorb);
+                } else if let Some(canvases) = canvases.take() {
+                    match introduce(&worker, &canvases, cpu) {
+                        Ok(()) => line.open(&worker, greet()),
+                        Err(error) => {
+                            let message = message_of(&error);
+                            line.take_in(Event::Fault { message }, &absorb);
+                        }
+                    }
+                }
+            })
+        };
+        let on_error = {
+            let (line, absorb) = (Rc::clone(&line), Rc::clone(&absorb));
+            Closure::<dyn FnMut(ErrorEvent)>::new(move |error: ErrorEvent| {
+                let said = Reflect::get(&error, &"message".into())
+                    .ok()
+                    .and_then(|m| m.as_string());
+                let message = said.filter(|m| !m.is_empty()).unwrap_or_else(|| {
+                    "the part of the page that computes could not be loaded".into()
+                });
+                line.take_in(Event::Fault { message }, &absorb);
+            })
+        };
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        Ok(Self {
+            worker,
+            line,
+            _on_message: on_message,
+            _on_error: on_error,
+        })
+    }
+
+    /// Sends a command, or keeps it until the worker listens.
+    pub fn send(&self, command: Command) {
+        if self.line.open.get() {
+            post(&self.worker, &command);
+        } else {
+            self.line.commands.borrow_mut().push(command);
+        }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
+        self.worker.terminate();
+    }
+}
+
+impl Line {
+    fn open(&self, worker: &Worker, first: Vec<Command>) {
+        self.open.set(true);
+        for command in first.into_iter().chain(self.commands.take()) {
+            post(worker, &command);
+        }
+    }
+
+    fn take_in(self: &Rc<Self>, event: Event, absorb: &Rc<impl Fn(Vec<Event>) + 'static>) {
+        let waiting = self.events.borrow().len();
+        self.events.borrow_mut().push(event);
+        let (line, absorb) = (Rc::clone(self), Rc::clone(absorb));
+        let drain = move || {
+            let events = line.events.take();
+            if !events.is_empty() {
+                absorb(events);
+            }
+        };
+        // A hidden page has no frames, and its events must not pile up.
+        if document().hidden() {
+            drain();
+        } else if waiting == 0 {
+            request_animation_frame(drain);
+        }
+    }
+}
+
+fn introduce(worker: &Worker, canvases: &Canvases, cpu: bool) -> Result<(), JsValue> {
+    let init = Object::new();
+    let search = window().location().search().unwrap_or_default();
+    let fields: [(&str, JsValue); 5] = [
+        ("kind", "init".into()),
+        ("canvas", canvases.plane.clone().into()),
+        ("strip", canvases.strip.clone().into()),
+        ("search", search.into()),
+        ("cpu", cpu.into()),
+    ];
+    for (name, value) in &fields {
+        Reflect::set(&init, &(*name).into(), value)?;
+    }
+    worker.post_message_with_transfer(&init, &Array::of2(&canvases.plane, &canvases.strip))
+}
+
+fn post(worker: &Worker, command: &Command) {
+    let bytes = Uint8Array::from(encode(command).as_slice());
+    let sent = worker.post_message_with_transfer(&bytes, &Array::of1(&bytes.buffer()));
+    debug_assert!(sent.is_ok(), "bytes can always be posted");
+}

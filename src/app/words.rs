@@ -1,0 +1,280 @@
+//! Sentences and names that visitors read.
+//!
+//! Invariant: pure functions of settings and events, so that what is said can be tested.
+
+use crate::protocol::{Backend, ChainRun, Comparison, Lab, WhyCpu};
+
+/// Total variation up to which the mode masses of two groups of chains count as the same.
+pub const AGREE: f32 = 0.1;
+
+/// A data set's name as visitors read it.
+pub fn dataset(name: &str) -> &str {
+    match name {
+        "four-rings" => "Four rings",
+        "8-gaussians" => "8 Gaussians",
+        "25-gaussians" => "25 Gaussians",
+        "weighted-grid" => "Weighted grid",
+        "two-moons" => "Two moons",
+        "pinwheel" => "Pinwheel",
+        "swiss-roll" => "Swiss roll",
+        "two-spirals" => "Two spirals",
+        "checkerboard" => "Checkerboard",
+        "banana" => "Banana",
+        "funnel" => "Funnel",
+        "gaussian" => "Gaussian",
+        "points" => "Your own points",
+        other => other,
+    }
+}
+
+/// A method's name, what it does and what comes of it.
+pub fn method(name: &str) -> (&str, &str) {
+    match name {
+        "da-ebm" => (
+            "DA-EBM",
+            "Chains that persist across noise levels. Samples, long runs and density agree.",
+        ),
+        "pcd" => (
+            "Persistent CD",
+            "Chains that persist on the data alone. Where no chain goes, the energy is anyone's guess.",
+        ),
+        "cd" => (
+            "Contrastive divergence",
+            "K steps away from each data point. Learns the surroundings of the data and nothing else.",
+        ),
+        "short-run" => (
+            "Short-run",
+            "K steps from fresh noise, every time. Learns a sampler; its density is a by-product.",
+        ),
+        other => (other, ""),
+    }
+}
+
+/// The option of any other choice setting as visitors read it.
+pub fn option(name: &str) -> String {
+    match name {
+        "mala" | "ula" | "hmc" => name.to_uppercase(),
+        "silu" => "SiLU".into(),
+        "relu" => "ReLU".into(),
+        "difference" => "Minus truth".into(),
+        _ => {
+            let mut letters = name.chars();
+            letters
+                .next()
+                .map_or_else(String::new, |c| c.to_uppercase().chain(letters).collect())
+        }
+    }
+}
+
+/// Why the arithmetic runs on the CPU.
+pub fn why_cpu(why: &WhyCpu) -> String {
+    match why {
+        WhyCpu::NoWebGpu(said) => format!("this browser gave no WebGPU ({said})"),
+        WhyCpu::Lacks(what) => format!("this graphics adapter lacks {what}"),
+        WhyCpu::SelfTest(checks) => {
+            format!(
+                "the GPU's numbers were wrong in the self-test ({})",
+                checks.join(", ")
+            )
+        }
+        WhyCpu::Lost(said) => format!("the GPU was lost and did not come back ({said})"),
+    }
+}
+
+/// The label of the device in the header; `asked` if the link asks for the CPU.
+pub fn backend(backend: Backend, lab: Option<&Lab>, asked: bool) -> String {
+    let failed = lab.map_or(0, |lab| {
+        lab.checks.iter().filter(|check| !check.passed()).count()
+    });
+    match (backend, lab.and_then(|lab| lab.why_cpu.as_ref())) {
+        (Backend::WebGpu, _) if failed > 0 => "WebGPU, self-test failed".into(),
+        (Backend::WebGpu, _) => "WebGPU, self-test passed".into(),
+        (Backend::Cpu, _) if asked => "CPU, as the link asks".into(),
+        (Backend::Cpu, Some(WhyCpu::NoWebGpu(_))) => "CPU: no WebGPU here".into(),
+        (Backend::Cpu, Some(WhyCpu::Lacks(_))) => "CPU: adapter too limited".into(),
+        (Backend::Cpu, Some(WhyCpu::SelfTest(_))) => "CPU: GPU failed its self-test".into(),
+        (Backend::Cpu, Some(WhyCpu::Lost(_)) | None) => "CPU".into(),
+    }
+}
+
+/// What to do about a run that left its bounds.
+pub fn diverged(iteration: u64, restored: u64, loss: f32) -> String {
+    format!(
+        "Training ran away at iteration {iteration} (loss {loss}). The run is back at iteration \
+         {restored}. Try a lower learning rate, more steps per update or the gradient clip at 1."
+    )
+}
+
+/// What a comparison of short and long chains shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// `None` while the long chains still run.
+    pub agree: Option<bool>,
+    pub text: String,
+}
+
+/// Holds the chains of a comparison against each other.
+///
+/// Distance between two groups is the total variation of their mode masses; with a single mode it
+/// is the difference of their MMD to the data.
+pub fn verdict(comparison: &Comparison) -> Verdict {
+    let Comparison {
+        steps,
+        target,
+        runs,
+        ..
+    } = comparison;
+    if steps < target {
+        return Verdict {
+            agree: None,
+            text: format!("{steps} of {target} steps."),
+        };
+    }
+    let longest = runs.iter().map(|run| run.steps).max().unwrap_or(0);
+    let find = |long: bool, from_data: bool| {
+        runs.iter()
+            .find(|run| (run.steps == longest) == long && run.from_data == from_data)
+    };
+    let (Some(short), Some(from_noise), Some(from_data)) =
+        (find(false, false), find(true, false), find(true, true))
+    else {
+        return Verdict {
+            agree: None,
+            text: "The chains were too few to compare.".into(),
+        };
+    };
+    let length = distance(short, from_noise);
+    let start = distance(from_noise, from_data);
+    if start > AGREE {
+        return Verdict {
+            agree: Some(false),
+            text: format!(
+                "They disagree: long chains from noise and from data still differ by {start:.2}. \
+                 Neither has found its way around this energy."
+            ),
+        };
+    }
+    if length > AGREE {
+        return Verdict {
+            agree: Some(false),
+            text: format!(
+                "They disagree: short and long chains differ by {length:.2}. What a short chain \
+                 shows is not what exp(−E) says."
+            ),
+        };
+    }
+    Verdict {
+        agree: Some(true),
+        text: format!(
+            "They agree: short and long chains differ by {length:.2}, starts by {start:.2}."
+        ),
+    }
+}
+
+fn distance(a: &ChainRun, b: &ChainRun) -> f32 {
+    if a.masses.len() < 2 || b.masses.len() < 2 {
+        let root = |mmd2: f32| mmd2.max(0.0).sqrt();
+        return (root(a.mmd) - root(b.mmd)).abs();
+    }
+    a.masses
+        .iter()
+        .zip(&b.masses)
+        .map(|(p, q)| (p - q).abs())
+        .sum::<f32>()
+        / 2.0
+}
+
+/// A number to about three digits, with a dash for what is none.
+pub fn number(v: f32) -> String {
+    let size = v.abs();
+    if !v.is_finite() {
+        "–".into()
+    } else if size == 0.0 {
+        "0".into()
+    } else if !(0.001..10_000.0).contains(&size) {
+        format!("{v:.2e}")
+    } else if size >= 100.0 {
+        format!("{v:.0}")
+    } else if size >= 10.0 {
+        format!("{v:.1}")
+    } else if size >= 1.0 {
+        format!("{v:.2}")
+    } else if size >= 0.01 {
+        format!("{v:.3}")
+    } else {
+        format!("{v:.4}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{DATASETS, METHODS};
+
+    fn run(from_data: bool, steps: u64, masses: &[f32]) -> ChainRun {
+        ChainRun {
+            from_data,
+            steps,
+            masses: masses.to_vec(),
+            ..ChainRun::default()
+        }
+    }
+
+    fn comparison(short: &[f32], noise: &[f32], data: &[f32]) -> Comparison {
+        Comparison {
+            steps: 1000,
+            target: 1000,
+            runs: vec![
+                run(false, 50, short),
+                run(true, 50, data),
+                run(false, 1000, noise),
+                run(true, 1000, data),
+            ],
+            ..Comparison::default()
+        }
+    }
+
+    #[test]
+    fn verdicts_follow_total_variation() {
+        let even = [0.5, 0.5];
+        assert_eq!(verdict(&comparison(&even, &even, &even)).agree, Some(true));
+        assert_eq!(
+            verdict(&comparison(&[0.9, 0.1], &even, &even)).agree,
+            Some(false)
+        );
+        let stuck = verdict(&comparison(&even, &[0.1, 0.9], &even));
+        assert_eq!(stuck.agree, Some(false));
+        assert!(stuck.text.contains("0.40"), "{}", stuck.text);
+    }
+
+    #[test]
+    fn an_unfinished_comparison_says_how_far_it_is() {
+        let half = Comparison {
+            steps: 500,
+            ..comparison(&[1.0], &[1.0], &[1.0])
+        };
+        assert_eq!(verdict(&half).agree, None);
+        assert!(verdict(&half).text.contains("500 of 1000"));
+    }
+
+    #[test]
+    fn every_data_set_and_method_has_a_name() {
+        assert!(DATASETS.iter().all(|name| dataset(name) != *name));
+        assert!(METHODS.iter().all(|name| !method(name).1.is_empty()));
+    }
+
+    #[test]
+    fn numbers_keep_about_three_digits() {
+        let cases = [
+            (0.0412, "0.041"),
+            (0.00123, "0.0012"),
+            (1.236, "1.24"),
+            (123.4, "123"),
+            (f32::NAN, "–"),
+            (2e-5, "2.00e-5"),
+        ];
+        for (v, text) in cases {
+            assert_eq!(number(v), text);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The command line: the page's engine without a page.
+
+mod arguments;
+mod bench;
+mod train2d;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let matches = arguments::command().get_matches();
+    let result = match matches.subcommand() {
+        Some(("train2d", m)) => train2d::run(m),
+        Some(("bench", m)) => bench::run(m),
+        _ => Ok(()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("basin: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! `basin train2d`: the page's training run on the command line.
+
+use crate::arguments;
+use basin::engine::{Checkpoint, Train2d, block_on, fresh_samples, mode_masses};
+use basin::protocol::Report;
+use basin::settings::Key;
+use clap::ArgMatches;
+use serde_json::{Value, json};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Transitions after which chains that have not visited t = 0 often enough are given up.
+const FRESH_LIMIT: u64 = 2000;
+
+pub fn run(matches: &ArgMatches) -> Result<(), String> {
+    let device = arguments::open_device(matches)?;
+    let mut run = match matches.get_one::<PathBuf>("resume") {
+        Some(path) => {
+            let bytes =
+                std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+            let mut checkpoint =
+                Checkpoint::from_bytes(&bytes).map_err(|e| format!("{}: {e}", path.display()))?;
+            arguments::overrides(matches, &mut checkpoint.settings)?;
+            Train2d::resume(checkpoint, device)
+        }
+        None => Train2d::new(arguments::settings(matches)?, device),
+    }
+    .map_err(|e| e.to_string())?;
+
+    let preset = run.settings().preset().name();
+    let seed = run.settings().int(Key::Seed);
+    let folder = matches
+        .get_one::<PathBuf>("out")
+        .cloned()
+        .unwrap_or_default();
+    let file = folder.join(format!("{preset}-seed{seed}.safetensors"));
+    // Before hours of work, not after: a path that cannot be written is found now.
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| save(&file.with_extension("probe"), b"probe"))
+        .and_then(|()| std::fs::remove_file(file.with_extension("probe")))
+        .map_err(|e| format!("cannot write to {}: {e}", folder.display()))?;
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))
+        .map_err(|e| format!("cannot watch for Ctrl-C: {e}"))?;
+
+    let printer = Printer {
+        json: matches.get_flag("json"),
+    };
+    let number = |name: &str| matches.get_one::<u64>(name).copied().unwrap_or(1);
+    let save_every = Duration::from_secs(number("save-every"));
+    let mut saved = Instant::now();
+    let mut good = checkpoint(&run)?;
+    while !run.finished() && !stop.load(Ordering::Relaxed) {
+        block_on(run.advance(number("report-every"))).map_err(|e| e.to_string())?;
+        let report = block_on(run.report(None)).map_err(|e| e.to_string())?;
+        printer.report(&report, run.settings().int(Key::Iterations));
+        if let Some(loss) = report.runaway() {
+            write_checkpoint(&file, &good)?;
+            return Err(format!(
+                "training ran away by iteration {} (loss {loss}); the checkpoint of iteration {} is in {}. \
+                 Try a lower --lr, more --steps, or --clip 1",
+                report.iteration,
+                good.iteration,
+                file.display()
+            ));
+        }
+        good = checkpoint(&run)?;
+        if saved.elapsed() > save_every {
+            write_checkpoint(&file, &good)?;
+            saved = Instant::now();
+        }
+    }
+    write_checkpoint(&file, &good)?;
+    if stop.load(Ordering::Relaxed) {
+        eprintln!(
+            "\nstopped at iteration {}; go on with --resume {}",
+            run.iteration(),
+            file.display()
+        );
+        return Ok(());
+    }
+    finish(&mut run, matches, &printer, &preset, seed)
+}
+
+/// Final metrics: the finer grid and fresh samples.
+fn finish(
+    run: &mut Train2d,
+    matches: &ArgMatches,
+    printer: &Printer,
+    preset: &str,
+    seed: usize,
+) -> Result<(), String> {
+    let grid = matches
+        .get_one::<u16>("final-grid")
+        .map(|&g| usize::from(g));
+    let report = block_on(run.report(grid)).map_err(|e| e.to_string())?;
+    let n = matches.get_one::<u32>("fresh").copied().unwrap_or(0) as usize;
+    let visits = matches.get_one::<u64>("visits").copied().unwrap_or(1);
+    let fresh = match n {
+        0 => None,
+        _ => Some(block_on(fresh_samples(run, n, visits, FRESH_LIMIT)).map_err(|e| e.to_string())?),
+    };
+    let (names, truth): (Vec<_>, Vec<_>) = run.density().modes().into_iter().unzip();
+    let masses = fresh
+        .as_ref()
+        .map(|f| mode_masses(run.density(), &f.points));
+    printer.last(&json!({
+        "event": "final",
+        "preset": preset,
+        "seed": seed,
+        "iterations": report.iteration,
+        "seconds": report.seconds,
+        "kl_truth_model": report.kl_truth_model,
+        "kl_model_truth": report.kl_model_truth,
+        "modes": names,
+        "mass_truth": truth,
+        "mass_model": report.mass_model,
+        "mass_buffer": report.mass_chains,
+        "mass_fresh": masses,
+        "fresh_samples": fresh.as_ref().map(|f| f.points.len()),
+        "fresh_transitions": fresh.as_ref().map(|f| f.transitions),
+        "level_share": report.level_share,
+        "step_size": report.step_size,
+        "mmd": report.mmd,
+        "log_z": report.log_z,
+        "energy_gap": report.energy_gap,
+        "grid": grid,
+    }));
+    Ok(())
+}
+
+fn checkpoint(run: &Train2d) -> Result<Checkpoint, String> {
+    block_on(run.checkpoint()).map_err(|e| e.to_string())
+}
+
+fn write_checkpoint(file: &Path, checkpoint: &Checkpoint) -> Result<(), String> {
+    save(file, &checkpoint.to_bytes()).map_err(|e| format!("cannot write {}: {e}", file.display()))
+}
+
+/// Writes beside the file and renames, so that a full disk never costs the checkpoint before.
+fn save(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let part = file.with_extension("part");
+    let result = std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, file));
+    if result.is_err() {
+        // Nothing to do if this fails too: the first error is the one to tell.
+        let _ = std::fs::remove_file(&part);
+    }
+    result
+}
+
+/// Where output goes and how it looks.
+struct Printer {
+    json: bool,
+}
+
+impl Printer {
+    fn report(&self, report: &Report, length: usize) {
+        if self.json {
+            let mut value = serde_json::to_value(report).unwrap_or_default();
+            if let Value::Object(object) = &mut value {
+                object.insert("event".into(), "report".into());
+            }
+            println!("{value}");
+            return;
+        }
+        let rate = report.iteration as f64 / report.seconds.max(1e-9);
+        let left = (length as f64 - report.iteration as f64) / rate;
+        let line = format!(
+            "{:>7} of {length}  loss {:+.4}  KL {:.4}  {rate:.1} it/s  {:.0} min left",
+            report.iteration,
+            report.losses.last().copied().unwrap_or(f32::NAN),
+            report.kl_truth_model,
+            left / 60.0,
+        );
+        match std::io::stdout().is_terminal() {
+            true => print!("\r{line}\x1b[K"),
+            false => println!("{line}"),
+        }
+        // A closed pipe ends the program at the next print; there is no better place to say so.
+        let _ = std::io::stdout().flush();
+    }
+
+    fn last(&self, value: &Value) {
+        if self.json {
+            println!("{value}");
+            return;
+        }
+        println!();
+        for (name, value) in value.as_object().into_iter().flatten() {
+            println!("{name:>18}  {value}");
+        }
+    }
+}

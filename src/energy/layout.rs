@@ -1,0 +1,60 @@
+//! Where each weight of a network sits in its one flat parameter buffer.
+//!
+//! Invariant: blocks are matrices stored row by row, one after another with no gap, in the order
+//! in which they were added.
+
+use std::ops::Range;
+
+/// One weight matrix `[rows, columns]` of the flat buffer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Block {
+    pub name: String,
+    pub shape: [usize; 2],
+    /// Index of the first entry.
+    pub offset: usize,
+}
+
+impl Block {
+    /// The entries of the flat buffer that belong to this block.
+    pub fn range(&self) -> Range<usize> {
+        self.offset..self.offset + self.shape[0] * self.shape[1]
+    }
+}
+
+/// The offset table of a flat parameter buffer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Layout {
+    pub blocks: Vec<Block>,
+}
+
+impl Layout {
+    /// Adds a block `[rows, columns]` at the end.
+    pub fn push(&mut self, name: impl Into<String>, rows: usize, columns: usize) {
+        let offset = self.parameters();
+        self.blocks.push(Block {
+            name: name.into(),
+            shape: [rows, columns],
+            offset,
+        });
+    }
+
+    /// Number of entries of the whole buffer.
+    pub fn parameters(&self) -> usize {
+        self.blocks.last().map_or(0, |block| block.range().end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_follow_each_other_without_gaps() {
+        let mut layout = Layout::default();
+        layout.push("a", 2, 3);
+        layout.push("b", 1, 3);
+        assert_eq!(layout.blocks[1].range(), 6..9);
+        assert_eq!(layout.parameters(), 9);
+        assert_eq!(Layout::default().parameters(), 0);
+    }
+}

@@ -1,0 +1,398 @@
+//! Multilayer perceptrons as energies: plain, or with multiplicative gates that depend on the noise
+//! level (the time-gated network of DA-EBM's 2D experiments, arXiv 2304.10707, released code).
+//!
+//! Invariant: all weights live in one flat buffer laid out by [`Layout`]; a network is a view of
+//! that buffer and never changes it. `E(x, t) = f(x, t) + confinement |x|²`; the released code's
+//! network outputs -E, and the sign is absorbed by its last layer.
+
+use super::embedding::sinusoidal;
+use super::{Energy, Layout, LevelEnergy};
+use crate::rng::{Draws, Stream};
+use crate::settings::{Key, Settings};
+use burn::tensor::{Device, Gradients, Tensor, TensorData, activation};
+use std::cell::OnceCell;
+
+/// A scalar function applied to every unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    Softplus,
+    Silu,
+    Relu,
+}
+
+impl Activation {
+    fn value(self, a: Tensor<2>) -> Tensor<2> {
+        match self {
+            // max(a, 0) + log(1 + exp(-|a|)), the logarithm by way of the sigmoid: half the time of
+            // `log1p` on the CPU, and half the dispatches of burn's softplus on the GPU.
+            Self::Softplus => activation::relu(a.clone()) - activation::sigmoid(a.abs()).log(),
+            Self::Silu => activation::silu(a),
+            Self::Relu => activation::relu(a),
+        }
+    }
+
+    /// The first derivative.
+    fn slope(self, a: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Softplus => activation::sigmoid(a),
+            Self::Silu => {
+                let s = activation::sigmoid(a.clone());
+                let rest = s.clone().neg() + 1.0;
+                s * (a * rest + 1.0)
+            }
+            Self::Relu => a.greater_elem(0.0).float(),
+        }
+    }
+
+    /// The second derivative (zero for ReLU).
+    fn bend(self, a: Tensor<2>) -> Tensor<2> {
+        let s = activation::sigmoid(a.clone());
+        let rest = s.clone().neg() + 1.0;
+        match self {
+            Self::Softplus => s * rest,
+            Self::Silu => s.clone() * rest * (a * (s * -2.0 + 1.0) + 2.0),
+            Self::Relu => a.zeros_like(),
+        }
+    }
+}
+
+/// The shape of a network: enough to rebuild it around a flat buffer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Architecture {
+    pub activation: Activation,
+    /// Units per hidden layer.
+    pub width: usize,
+    /// Hidden layers.
+    pub depth: usize,
+    /// Noise levels of a time-gated network, the clean one included; `None` for a plain one.
+    pub levels: Option<usize>,
+    /// Factor of the fixed |x|² term.
+    pub confinement: f64,
+    /// Whether the first layer starts spread over the data: gain 2 and biases in ±4.
+    pub spread: bool,
+}
+
+/// Gain and bias range of a spread first layer (DA-EBM notes, section 6.2).
+const SPREAD_GAIN: f32 = 2.0;
+const SPREAD_BIAS: f32 = 4.0;
+
+impl Architecture {
+    /// The network that the settings ask for: gated for methods with noise levels.
+    pub fn from_settings(settings: &Settings) -> Self {
+        Self {
+            activation: match settings.choice(Key::Activation) {
+                "silu" => Activation::Silu,
+                "relu" => Activation::Relu,
+                _ => Activation::Softplus,
+            },
+            width: settings.int(Key::Width),
+            depth: settings.int(Key::Depth),
+            levels: (settings.choice(Key::Method) == "da-ebm")
+                .then(|| settings.int(Key::Levels) + 1),
+            confinement: settings.float(Key::Confinement),
+            spread: settings.choice(Key::FirstLayer) == "spread",
+        }
+    }
+
+    /// The offset table: hidden layers, the output layer, then the gates' time network.
+    pub fn layout(&self) -> Layout {
+        let mut layout = Layout::default();
+        let width = self.width;
+        for l in 0..self.depth {
+            layout.push(
+                format!("hidden.{l}.weight"),
+                if l == 0 { 2 } else { width },
+                width,
+            );
+            layout.push(format!("hidden.{l}.bias"), 1, width);
+        }
+        layout.push("output.weight", width, 1);
+        layout.push("output.bias", 1, 1);
+        if self.levels.is_some() {
+            for name in ["time.0", "time.1"] {
+                layout.push(format!("{name}.weight"), width, width);
+                layout.push(format!("{name}.bias"), 1, width);
+            }
+            for l in 0..self.depth {
+                layout.push(format!("gate.{l}.weight"), width, width);
+                layout.push(format!("gate.{l}.bias"), 1, width);
+            }
+        }
+        layout
+    }
+
+    /// Fresh weights: Kaiming normal over the inputs (gain √2 for ReLU, else 1), zero biases, and
+    /// the first layer spread if asked.
+    pub fn init(&self, seed: u64) -> Vec<f32> {
+        let layout = self.layout();
+        let mut flat = vec![0.0; layout.parameters()];
+        for (index, block) in layout.blocks.iter().enumerate() {
+            let draws = Draws::new(seed, Stream::Weights, index as u64);
+            let entries = &mut flat[block.range()];
+            let first = block.name.starts_with("hidden.0");
+            if block.name.ends_with("weight") {
+                let relu = self.activation == Activation::Relu && !block.name.starts_with("output");
+                let gain = match (first && self.spread, relu) {
+                    (true, _) => SPREAD_GAIN,
+                    (_, true) => std::f32::consts::SQRT_2,
+                    _ => 1.0,
+                };
+                let deviation = gain / (block.shape[0] as f32).sqrt();
+                let normals = draws.normals(entries.len());
+                entries
+                    .iter_mut()
+                    .zip(normals)
+                    .for_each(|(w, z)| *w = deviation * z);
+            } else if first && self.spread {
+                let uniforms = draws.uniforms(entries.len());
+                entries
+                    .iter_mut()
+                    .zip(uniforms)
+                    .for_each(|(b, u)| *b = SPREAD_BIAS * (2.0 * u - 1.0));
+            }
+        }
+        flat
+    }
+}
+
+/// A network around a flat buffer of weights.
+#[derive(Clone)]
+pub struct Mlp {
+    architecture: Architecture,
+    layout: Layout,
+    blocks: Vec<Tensor<2>>,
+    /// `[levels, width]` sinusoidal embeddings of a gated network's levels.
+    embedding: Option<Tensor<2>>,
+    /// Gates per layer, `[levels, width]`, made on first use.
+    gates: OnceCell<Vec<Tensor<2>>>,
+}
+
+impl Mlp {
+    /// A view of the flat buffer `[parameters]`.
+    pub fn new(architecture: &Architecture, flat: &Tensor<1>) -> Self {
+        let layout = architecture.layout();
+        let blocks = layout
+            .blocks
+            .iter()
+            .map(|block| flat.clone().slice(block.range()).reshape(block.shape))
+            .collect();
+        Self::of_blocks(architecture, layout, blocks, &flat.device())
+    }
+
+    /// The same view with every block a leaf of an autodiff graph, for parameter gradients.
+    pub fn tracked(architecture: &Architecture, flat: &Tensor<1>) -> Self {
+        let view = Self::new(architecture, flat);
+        let blocks: Vec<_> = view
+            .blocks
+            .into_iter()
+            .map(|b| b.autodiff().require_grad())
+            .collect();
+        let device = blocks[0].device();
+        Self::of_blocks(architecture, view.layout, blocks, &device)
+    }
+
+    fn of_blocks(
+        architecture: &Architecture,
+        layout: Layout,
+        blocks: Vec<Tensor<2>>,
+        device: &Device,
+    ) -> Self {
+        let embedding = architecture.levels.map(|levels| {
+            let width = architecture.width;
+            let rows: Vec<f32> = (0..levels).flat_map(|t| sinusoidal(t, width)).collect();
+            Tensor::from_data(TensorData::new(rows, [levels, width]), device)
+        });
+        Self {
+            architecture: architecture.clone(),
+            layout,
+            blocks,
+            embedding,
+            gates: OnceCell::new(),
+        }
+    }
+
+    /// The flat gradient `[parameters]` of a tracked network; zero where a block had no part.
+    pub fn gradient(&self, gradients: &mut Gradients) -> Tensor<1> {
+        let parts = self
+            .layout
+            .blocks
+            .iter()
+            .zip(&self.blocks)
+            .map(|(spec, block)| {
+                let entries = spec.range().len();
+                match block.grad_remove(gradients) {
+                    Some(grad) => grad.reshape([entries]),
+                    None => Tensor::zeros([entries], &block.device().inner()),
+                }
+            })
+            .collect();
+        Tensor::cat(parts, 0)
+    }
+
+    fn hidden(&self, l: usize) -> (Tensor<2>, Tensor<2>) {
+        (self.blocks[2 * l].clone(), self.blocks[2 * l + 1].clone())
+    }
+
+    fn output(&self) -> (Tensor<2>, Tensor<2>) {
+        self.hidden(self.architecture.depth)
+    }
+
+    /// The multiplicative gates of each layer at each level, `depth` of `[levels, width]`.
+    fn gates(&self) -> &[Tensor<2>] {
+        self.gates.get_or_init(|| {
+            let Some(embedding) = &self.embedding else {
+                return Vec::new();
+            };
+            let linear = |x: Tensor<2>, l: usize| {
+                let (w, b) = self.hidden(l);
+                x.matmul(w) + b
+            };
+            let depth = self.architecture.depth;
+            let softplus = |a| Activation::Softplus.value(a);
+            let hidden = softplus(linear(embedding.clone(), depth + 1));
+            let gate = softplus(linear(hidden, depth + 2));
+            (0..depth)
+                .map(|l| linear(gate.clone(), depth + 3 + l))
+                .collect()
+        })
+    }
+}
+
+impl LevelEnergy for Mlp {
+    type At = MlpAt;
+
+    fn levels(&self) -> usize {
+        self.architecture.levels.unwrap_or(1)
+    }
+
+    fn at(&self, membership: Tensor<2>) -> MlpAt {
+        let gates = self
+            .gates()
+            .iter()
+            .map(|g| membership.clone().matmul(g.clone()))
+            .collect();
+        MlpAt {
+            net: self.clone(),
+            gates,
+        }
+    }
+
+    fn all_levels(&self, x: Tensor<2>) -> Tensor<2> {
+        let [n, _] = x.dims();
+        let levels = self.levels();
+        // One pass over levels × points rows: a sixth of the dispatches of a pass per level.
+        let labels: Vec<usize> = (0..levels * n).map(|row| row / n).collect();
+        let membership = super::membership_of_labels(&labels, levels, &x.device());
+        let energy = self.at(membership).energy(x.repeat_dim(0, levels));
+        energy.reshape([levels, n]).transpose()
+    }
+}
+
+/// Value and first two derivatives along a direction, each `[n]`.
+#[derive(Clone)]
+pub struct Jet {
+    pub value: Tensor<1>,
+    pub first: Tensor<1>,
+    pub second: Tensor<1>,
+}
+
+/// A network with every point at a level of its own.
+#[derive(Clone)]
+pub struct MlpAt {
+    net: Mlp,
+    /// Gates per layer, `[n or 1, width]`; empty for a plain network.
+    gates: Vec<Tensor<2>>,
+}
+
+impl MlpAt {
+    /// Applies layer `l` to `h`: the input of its activation, and its output. The first gate acts
+    /// before the activation, the others after it, as in the released code.
+    fn layer(&self, l: usize, h: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        let (w, b) = self.net.hidden(l);
+        let a = h.matmul(w) + b;
+        let act = self.net.architecture.activation;
+        match self.gates.get(l) {
+            Some(gate) if l == 0 => {
+                let a = a * gate.clone();
+                (a.clone(), act.value(a))
+            }
+            Some(gate) => (a.clone(), act.value(a) * gate.clone()),
+            None => (a.clone(), act.value(a)),
+        }
+    }
+
+    fn forward(&self, x: Tensor<2>) -> (Vec<Tensor<2>>, Tensor<1>) {
+        let depth = self.net.architecture.depth;
+        let mut inputs = Vec::with_capacity(depth);
+        let mut h = x.clone();
+        for l in 0..depth {
+            let (a, out) = self.layer(l, h);
+            inputs.push(a);
+            h = out;
+        }
+        let (w, b) = self.net.output();
+        let confined = x.powi_scalar(2).sum_dim(1) * self.net.architecture.confinement;
+        (inputs, (h.matmul(w) + b + confined).squeeze_dim(1))
+    }
+
+    /// Value, slope and curvature along directions `v` `[n, 2]` by forward 2-jets: one pass, about
+    /// three times the work of [`Energy::energy`].
+    pub fn jet(&self, x: Tensor<2>, v: Tensor<2>) -> Jet {
+        let act = self.net.architecture.activation;
+        let (mut z0, mut z1, mut z2) = (x.clone(), v.clone(), v.zeros_like());
+        for l in 0..self.net.architecture.depth {
+            let (w, b) = self.net.hidden(l);
+            let mut a0 = z0.matmul(w.clone()) + b;
+            let mut a1 = z1.matmul(w.clone());
+            let mut a2 = z2.matmul(w);
+            if let (0, Some(gate)) = (l, self.gates.first()) {
+                a0 = a0 * gate.clone();
+                a1 = a1 * gate.clone();
+                a2 = a2 * gate.clone();
+            }
+            let slope = act.slope(a0.clone());
+            z2 = act.bend(a0.clone()) * a1.clone().powi_scalar(2) + slope.clone() * a2;
+            z1 = slope * a1;
+            z0 = act.value(a0);
+            if let (1.., Some(gate)) = (l, self.gates.get(l)) {
+                z0 = z0 * gate.clone();
+                z1 = z1 * gate.clone();
+                z2 = z2 * gate.clone();
+            }
+        }
+        let (w, b) = self.net.output();
+        let c = self.net.architecture.confinement;
+        let row_sum = |t: Tensor<2>| t.sum_dim(1);
+        let value = z0.matmul(w.clone()) + b + row_sum(x.clone().powi_scalar(2)) * c;
+        let first = z1.matmul(w.clone()) + row_sum(x * v.clone()) * (2.0 * c);
+        let second = z2.matmul(w) + row_sum(v.powi_scalar(2)) * (2.0 * c);
+        Jet {
+            value: value.squeeze_dim(1),
+            first: first.squeeze_dim(1),
+            second: second.squeeze_dim(1),
+        }
+    }
+}
+
+impl Energy for MlpAt {
+    fn energy(&self, x: Tensor<2>) -> Tensor<1> {
+        self.forward(x).1
+    }
+
+    fn energy_and_grad(&self, x: Tensor<2>) -> (Tensor<1>, Tensor<2>) {
+        let act = self.net.architecture.activation;
+        let (inputs, energy) = self.forward(x.clone());
+        let mut g = self.net.output().0.transpose();
+        for (l, a) in inputs.into_iter().enumerate().rev() {
+            if let Some(gate) = self.gates.get(l) {
+                g = g * gate.clone();
+            }
+            g = (g * act.slope(a)).matmul(self.net.hidden(l).0.transpose());
+        }
+        (energy, g + x * (2.0 * self.net.architecture.confinement))
+    }
+}
+
+#[cfg(test)]
+#[path = "mlp_tests.rs"]
+mod tests;

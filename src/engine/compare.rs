@@ -1,0 +1,255 @@
+//! Short and long chains, from noise and from data, side by side on one energy.
+//!
+//! Invariant: a comparison runs on the weights of the moment it began, whatever training does
+//! meanwhile. Chains from data stay at t = 0 (the paper's long-run test); chains from noise start
+//! at the noisiest level and move over levels (its post-training generation).
+
+use super::report::{mode_masses, thinned};
+use super::train2d::{Train2d, TrainError, kernel};
+use super::{Reading, read};
+use crate::data::Density;
+use crate::energy::{Mlp, membership_of};
+use crate::metric::{diagnostics, mmd};
+use crate::protocol::{ChainRun, Comparison};
+use crate::rng::{Draws, Stream};
+use crate::sampler::{Jump, JumpKind, Kernel, Labelled, Noise, mixture_transition};
+use crate::settings::Key;
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// Chains of each group.
+const CHAINS: usize = 256;
+
+/// Transitions between two label moves, and between two entries of a trace.
+const BLOCK: u64 = 10;
+
+/// Longest trace kept: a longer one loses every other entry, so that diagnostics of a run of any
+/// length take the same time. Their effective sample size is then of the entries kept.
+const TRACE: usize = 512;
+
+/// Points drawn of each group, and compared by the maximum mean discrepancy.
+const SHOWN: usize = 256;
+
+/// A comparison that is running.
+pub struct Comparing {
+    model: Mlp,
+    density: Density,
+    device: Device,
+    kernel: Kernel,
+    steps: Tensor<1>,
+    levels: usize,
+    seed: u64,
+    iteration: u64,
+    short: u64,
+    target: u64,
+    done: u64,
+    groups: [Group; 2],
+    mass_model: Vec<f32>,
+}
+
+/// Chains from one kind of start.
+struct Group {
+    from_data: bool,
+    chains: Labelled,
+    /// Each chain's place at its last visit to t = 0: on the device, and read back row by row.
+    clean: Tensor<2>,
+    last: Vec<f32>,
+    /// `[chains]` traces of x and of y, one entry every `stride` blocks.
+    traces: [Vec<Vec<f32>>; 2],
+    blocks: usize,
+    stride: usize,
+    acceptance: f32,
+    /// The state after the short run.
+    short: Option<ChainRun>,
+}
+
+impl Comparing {
+    /// Chains on the run's energy as it is now.
+    ///
+    /// # Errors
+    /// If the device fails to give back results.
+    pub async fn start(run: &Train2d) -> Result<Self, TrainError> {
+        let device = run.device.clone();
+        let levels = run.schedule.levels();
+        let seed = run.settings.int(Key::Seed) as u64;
+        let data = run
+            .density
+            .sample(CHAINS, &Draws::new(seed, Stream::EvaluationStart, 1));
+        let noise = Draws::new(seed, Stream::EvaluationStart, 2).normals(2 * CHAINS);
+        let group = |from_data: bool, start: Vec<f32>| {
+            let x = Tensor::from_data(TensorData::new(start, [CHAINS, 2]), &device);
+            let level = if from_data { 0 } else { levels - 1 };
+            let member = membership_of(level, levels, CHAINS, &device);
+            Group {
+                from_data,
+                clean: x.clone(),
+                chains: Labelled { x, member },
+                last: Vec::new(),
+                traces: [vec![Vec::new(); CHAINS], vec![Vec::new(); CHAINS]],
+                blocks: 0,
+                stride: 1,
+                acceptance: f32::NAN,
+                short: None,
+            }
+        };
+        let groups = [group(false, noise), group(true, data.into_flattened())];
+        Ok(Self {
+            model: run.model(),
+            density: run.density.clone(),
+            kernel: kernel(&run.settings),
+            steps: Tensor::from_data(run.steps.as_slice(), &device),
+            levels,
+            seed,
+            iteration: run.iteration(),
+            short: run.settings.int(Key::ShortSteps) as u64,
+            target: run.settings.int(Key::LongSteps) as u64,
+            done: 0,
+            groups,
+            mass_model: run.model_masses().await?,
+            device,
+        })
+    }
+
+    /// Whether the long chains have reached their length.
+    pub fn finished(&self) -> bool {
+        self.done >= self.target
+    }
+
+    /// Moves all chains on by one block of transitions, cut where the short or the long run ends.
+    ///
+    /// # Errors
+    /// If the device fails to give back results.
+    pub async fn advance(&mut self) -> Result<(), TrainError> {
+        let next_stop = if self.done < self.short {
+            self.short
+        } else {
+            self.target
+        };
+        let k = BLOCK
+            .min(next_stop.saturating_sub(self.done))
+            .min(self.target - self.done);
+        if k == 0 {
+            return Ok(());
+        }
+        let streams = [Stream::Evaluation, Stream::EvaluationAccept];
+        let noise = Noise::draw(
+            self.seed,
+            streams,
+            self.done,
+            [k as usize, CHAINS],
+            &self.device,
+        );
+        let draws = Draws::new(self.seed, Stream::EvaluationLabel, self.done);
+        let global = Jump::draw(
+            JumpKind::Global,
+            &draws,
+            [CHAINS, self.levels],
+            &self.device,
+        );
+        self.done += k;
+        for group in &mut self.groups {
+            let jump = if group.from_data || self.levels == 1 {
+                &Jump::Stay
+            } else {
+                &global
+            };
+            let chains = group.chains.clone();
+            let moved =
+                mixture_transition(&self.model, self.kernel, chains, &self.steps, &noise, jump);
+            let at_zero = moved
+                .chains
+                .member
+                .clone()
+                .slice([0..CHAINS, 0..1])
+                .greater_elem(0.5);
+            group.clean = group
+                .clean
+                .clone()
+                .mask_where(at_zero.expand([CHAINS, 2]), moved.chains.x.clone());
+            group.chains = moved.chains;
+            let mut values = read(vec![
+                Reading::from(group.clean.clone()),
+                moved.acceptance.into(),
+            ])
+            .await?;
+            group.last = values.swap_remove(0);
+            group.record();
+            let totals = values[0]
+                .chunks_exact(2)
+                .fold([0.0; 2], |t, p| [t[0] + p[0], t[1] + p[1]]);
+            group.acceptance = totals[0] / totals[1];
+            if self.done == self.short {
+                group.short = Some(group.summary(self.done, &self.density, self.seed, false));
+            }
+        }
+        Ok(())
+    }
+
+    /// The groups as they are now: short runs once they are done, long ones so far.
+    pub fn comparison(&self) -> Comparison {
+        let short = self.groups.iter().filter_map(|g| g.short.clone());
+        let long = self
+            .groups
+            .iter()
+            .map(|g| g.summary(self.done, &self.density, self.seed, true));
+        Comparison {
+            iteration: self.iteration,
+            steps: self.done,
+            target: self.target,
+            runs: short.chain(long).collect(),
+            mass_truth: self
+                .density
+                .modes()
+                .into_iter()
+                .map(|(_, mass)| mass)
+                .collect(),
+            mass_model: self.mass_model.clone(),
+        }
+    }
+}
+
+impl Group {
+    /// Adds the present places to the traces.
+    fn record(&mut self) {
+        self.blocks += 1;
+        if !self.blocks.is_multiple_of(self.stride) {
+            return;
+        }
+        for (i, p) in self.last.chunks_exact(2).enumerate() {
+            self.traces[0][i].push(p[0]);
+            self.traces[1][i].push(p[1]);
+        }
+        if self.traces[0][0].len() < TRACE {
+            return;
+        }
+        self.stride *= 2;
+        for trace in self.traces.iter_mut().flatten() {
+            // Odd places are the ones that multiples of the doubled stride fall on.
+            *trace = trace.iter().skip(1).step_by(2).copied().collect();
+        }
+    }
+
+    fn summary(&self, steps: u64, density: &Density, seed: u64, long: bool) -> ChainRun {
+        let points: Vec<[f32; 2]> = self.last.chunks_exact(2).map(|p| [p[0], p[1]]).collect();
+        let fresh = density.sample(SHOWN, &Draws::new(seed, Stream::Evaluation, u64::MAX - 1));
+        let worst = |of: fn(&[Vec<f32>]) -> f64, pick: fn(f64, f64) -> f64| {
+            pick(of(&self.traces[0]), of(&self.traces[1])) as f32
+        };
+        let (ess, r_hat) = match long {
+            true => (
+                worst(diagnostics::ess, f64::min),
+                worst(diagnostics::split_r_hat, f64::max),
+            ),
+            false => (f32::NAN, f32::NAN),
+        };
+        ChainRun {
+            from_data: self.from_data,
+            steps,
+            masses: mode_masses(density, &points),
+            mmd: mmd::squared_mmd(&thinned(&points, SHOWN), &fresh),
+            acceptance: self.acceptance,
+            ess,
+            r_hat,
+            points,
+        }
+    }
+}

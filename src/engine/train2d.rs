@@ -1,0 +1,396 @@
+//! Training an energy of the plane.
+//!
+//! Invariant: iteration i of a run depends on its settings, its state after i - 1 iterations and
+//! draws keyed by i; not on when it is observed, drawn or checkpointed.
+
+use super::checkpoint::{Checkpoint, CheckpointError};
+use super::report::Truth;
+use super::view::ViewCache;
+use super::{Reading, read};
+use crate::data::Density;
+use crate::diffusion::Schedule;
+use crate::energy::{Architecture, Mlp, membership_of_labels};
+use crate::objective::{
+    Adam, AdamSettings, Objective, ReplayBuffer, Update, clip_to_norm, contrast, initial_steps,
+    learning_rate, objective, schedule,
+};
+use crate::protocol::Started;
+use crate::rng::{Draws, Stream};
+use crate::sampler::{JumpKind, Kernel, Labelled, adapt};
+use crate::settings::{Key, Settings};
+use burn::tensor::{Device, ExecutionError, Tensor, TensorData};
+use std::fmt;
+use web_time::Instant;
+
+/// Iterations between two adaptations of the step sizes, as in the released image code (its 2D
+/// code waits 500, and chains that lag behind their energy that long let training run away).
+pub const ADAPT_EVERY: u64 = 100;
+
+/// Longest tail of a chain that is kept for drawing.
+const TAIL: usize = 8;
+
+/// Why a run cannot start or go on.
+#[derive(Debug)]
+pub enum TrainError {
+    /// The data set cannot be built from the settings.
+    Data(String),
+    /// A file does not fit.
+    Checkpoint(CheckpointError),
+    /// The device failed to give back results.
+    Device(String),
+}
+
+impl fmt::Display for TrainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(message) => f.write_str(message),
+            Self::Checkpoint(error) => error.fmt(f),
+            Self::Device(message) => write!(f, "the device failed: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for TrainError {}
+
+impl From<ExecutionError> for TrainError {
+    fn from(error: ExecutionError) -> Self {
+        Self::Device(format!("{error:?}"))
+    }
+}
+
+/// A run: an energy of the plane, its optimiser and its chains.
+pub struct Train2d {
+    pub(super) settings: Settings,
+    pub(super) density: Density,
+    pub(super) schedule: Schedule,
+    pub(super) architecture: Architecture,
+    pub(super) device: Device,
+    pub(super) flat: Tensor<1>,
+    adam: Adam,
+    objective: Box<dyn Objective>,
+    /// Proposal deviation of each level.
+    pub(super) steps: Vec<f32>,
+    iteration: u64,
+    seconds: f64,
+    /// `[levels, 2]` accepted shares and moves since the last adaptation, and since the last report.
+    window: Tensor<2>,
+    pub(super) since_report: Tensor<2>,
+    pub(super) losses: Vec<Tensor<1>>,
+    pub(super) gradient: Option<Tensor<1>>,
+    /// The last update's negatives and the ends of their paths, for drawing.
+    pub(super) chains: Option<Labelled>,
+    pub(super) trail: Vec<Tensor<2>>,
+    pub(super) truth: Truth,
+    pub(super) view: ViewCache,
+}
+
+impl Train2d {
+    /// A run at iteration 0.
+    ///
+    /// # Errors
+    /// If the data set cannot be built: the visitor's own points are missing.
+    pub fn new(settings: Settings, device: Device) -> Result<Self, TrainError> {
+        let density = Density::from_settings(&settings).map_err(TrainError::Data)?;
+        let schedule = schedule(&settings);
+        let architecture = Architecture::from_settings(&settings);
+        let seed = settings.int(Key::Seed) as u64;
+        let weights = architecture.init(seed);
+        let flat = Tensor::from_data(weights.as_slice(), &device);
+        let objective = objective(
+            &settings,
+            &schedule,
+            |n, draws| density.sample(n, draws),
+            &device,
+        );
+        let levels = schedule.levels();
+        Ok(Self {
+            adam: Adam::new(weights.len(), &device),
+            steps: initial_steps(&settings, &schedule),
+            truth: Truth::new(&density, settings.int(Key::Grid)),
+            window: Tensor::zeros([levels, 2], &device),
+            since_report: Tensor::zeros([levels, 2], &device),
+            iteration: 0,
+            seconds: 0.0,
+            losses: Vec::new(),
+            gradient: None,
+            chains: None,
+            trail: Vec::new(),
+            view: ViewCache::default(),
+            settings,
+            density,
+            schedule,
+            architecture,
+            device,
+            flat,
+            objective,
+        })
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Iterations done.
+    pub fn iteration(&self) -> u64 {
+        self.iteration
+    }
+
+    /// Seconds spent on them.
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    /// Whether the run has reached its length.
+    pub fn finished(&self) -> bool {
+        self.iteration >= self.settings.int(Key::Iterations) as u64
+    }
+
+    /// The network at its present weights.
+    pub fn model(&self) -> Mlp {
+        Mlp::new(&self.architecture, &self.flat)
+    }
+
+    pub fn density(&self) -> &Density {
+        &self.density
+    }
+
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// The chains that persist, or the last update's where none do.
+    pub(super) fn standing_chains(&self) -> Option<&Labelled> {
+        self.objective
+            .buffer()
+            .map(|b| &b.chains)
+            .or(self.chains.as_ref())
+    }
+
+    /// The facts of the run.
+    pub fn started(&self) -> Started {
+        Started {
+            settings: self.settings.clone(),
+            iteration: self.iteration,
+            parameters: self.architecture.layout().parameters() as u64,
+            levels: self.schedule.levels() as u32,
+            modes: self.density.modes(),
+        }
+    }
+
+    /// Uses new values of live and view settings. The caller starts a new run where
+    /// [`Settings::needs_reset`] says so.
+    pub fn configure(&mut self, settings: Settings) {
+        let ratio = settings.float(Key::StepSize) / self.settings.float(Key::StepSize);
+        for step in &mut self.steps {
+            *step = (f64::from(*step) * ratio) as f32;
+        }
+        if settings.int(Key::Grid) != self.settings.int(Key::Grid) {
+            self.truth = Truth::new(&self.density, settings.int(Key::Grid));
+        }
+        self.settings = settings;
+    }
+
+    /// Does `count` iterations, or fewer if the run's length comes first.
+    ///
+    /// # Errors
+    /// If the device fails to give back what the step adaptation needs.
+    pub async fn advance(&mut self, count: u64) -> Result<(), TrainError> {
+        let began = Instant::now();
+        for _ in 0..count {
+            if self.finished() {
+                break;
+            }
+            self.iterate();
+            if self.iteration.is_multiple_of(ADAPT_EVERY) {
+                self.adapt_steps().await?;
+            }
+        }
+        self.seconds += began.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// Waits until the device has done what was asked of it so far.
+    ///
+    /// # Errors
+    /// If the device fails to answer.
+    pub async fn wait(&self) -> Result<(), TrainError> {
+        let first = self.flat.clone().slice([0..1]);
+        read(vec![first.into()]).await?;
+        Ok(())
+    }
+
+    /// The Markov kernel of the settings; warm-up accepts every move.
+    fn kernel(&self) -> Kernel {
+        if self.iteration < self.settings.int(Key::Warmup) as u64 {
+            return Kernel::Ula;
+        }
+        kernel(&self.settings)
+    }
+
+    fn iterate(&mut self) {
+        let seed = self.settings.int(Key::Seed) as u64;
+        let data = self.data_batch();
+        let steps = Tensor::from_data(self.steps.as_slice(), &self.device);
+        let negatives = self.objective.negatives(&Update {
+            model: &Mlp::new(&self.architecture, &self.flat),
+            steps: &steps,
+            kernel: self.kernel(),
+            jump: match self.settings.choice(Key::Jump) {
+                "local" => JumpKind::Local,
+                "none" => JumpKind::Stay,
+                _ => JumpKind::Global,
+            },
+            transitions: self.settings.int(Key::Steps),
+            data: &data,
+            seed,
+            iteration: self.iteration,
+            reinit: self.settings.float(Key::Reinit),
+            device: &self.device,
+        });
+        let found = contrast(&self.architecture, &self.flat, &data, &negatives.chains);
+        let (gradient, norm) = clip_to_norm(found.gradient, self.settings.float(Key::Clip));
+        self.flat = self.adam.step(
+            self.flat.clone(),
+            gradient,
+            AdamSettings {
+                learning_rate: learning_rate(&self.settings, self.iteration),
+                beta1: self.settings.float(Key::Beta1),
+                beta2: self.settings.float(Key::Beta2),
+            },
+        );
+        self.losses.push(found.loss);
+        self.gradient = Some(norm);
+        self.window = self.window.clone() + negatives.acceptance.clone();
+        self.since_report = self.since_report.clone() + negatives.acceptance;
+        let tail = negatives.trail.len().saturating_sub(TAIL);
+        self.trail = negatives.trail.into_iter().skip(tail).collect();
+        self.chains = Some(negatives.chains);
+        self.iteration += 1;
+    }
+
+    /// A batch of data, each point diffused to a uniformly drawn level.
+    fn data_batch(&self) -> Labelled {
+        let seed = self.settings.int(Key::Seed) as u64;
+        let n = self.settings.int(Key::Chains);
+        let levels = self.schedule.levels();
+        let of = |stream| Draws::new(seed, stream, self.iteration);
+        let clean = self.density.sample(n, &of(Stream::Data));
+        let pick = of(Stream::DataLevel);
+        let labels: Vec<usize> = (0..n)
+            .map(|i| pick.below(i as u32, levels as u32) as usize)
+            .collect();
+        let noise = of(Stream::DataNoise).normals(2 * n);
+        let x = clean
+            .as_flattened()
+            .iter()
+            .enumerate()
+            .map(|(i, &x)| {
+                let t = labels[i / 2];
+                self.schedule.signal(t) as f32 * x + self.schedule.noise(t) as f32 * noise[i]
+            })
+            .collect();
+        Labelled {
+            x: Tensor::from_data(TensorData::new(x, [n, 2]), &self.device),
+            member: membership_of_labels(&labels, levels, &self.device),
+        }
+    }
+
+    async fn adapt_steps(&mut self) -> Result<(), TrainError> {
+        let window = std::mem::replace(
+            &mut self.window,
+            Tensor::zeros([self.schedule.levels(), 2], &self.device),
+        );
+        if !self.settings.on(Key::Adapt) || self.kernel() == Kernel::Ula {
+            return Ok(());
+        }
+        let window = read(vec![Reading::from(window)]).await?;
+        adapt(&mut self.steps, &rates(&window[0]));
+        Ok(())
+    }
+
+    /// Everything the run depends on.
+    ///
+    /// # Errors
+    /// If the device fails to give it back.
+    pub async fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
+        let levels = self.schedule.levels();
+        let mut readings: Vec<Reading> = vec![
+            self.flat.clone().into(),
+            self.adam.first.clone().into(),
+            self.adam.second.clone().into(),
+            self.window.clone().into(),
+        ];
+        if let Some(buffer) = self.objective.buffer() {
+            readings.push(buffer.chains.x.clone().into());
+            readings.push(buffer.chains.member.clone().into());
+        }
+        let mut data = read(readings).await?.into_iter();
+        let mut next = || data.next().unwrap_or_default();
+        Ok(Checkpoint {
+            settings: self.settings.clone(),
+            iteration: self.iteration,
+            seconds: self.seconds,
+            weights: next(),
+            first: next(),
+            second: next(),
+            adam_steps: self.adam.steps,
+            window: next(),
+            chains: next(),
+            members: next(),
+            steps: self.steps.clone(),
+            levels,
+        })
+    }
+
+    /// A run that goes on from a checkpoint.
+    ///
+    /// # Errors
+    /// If the checkpoint's arrays do not fit its settings.
+    pub fn resume(checkpoint: Checkpoint, device: Device) -> Result<Self, TrainError> {
+        checkpoint.validate().map_err(TrainError::Checkpoint)?;
+        let mut run = Self::new(checkpoint.settings, device)?;
+        let vector = |v: &[f32]| Tensor::<1>::from_data(v, &run.device);
+        run.flat = vector(&checkpoint.weights);
+        run.adam = Adam {
+            first: vector(&checkpoint.first),
+            second: vector(&checkpoint.second),
+            steps: checkpoint.adam_steps,
+        };
+        let levels = run.schedule.levels();
+        let matrix = |v: Vec<f32>, columns: usize| {
+            let rows = v.len() / columns;
+            Tensor::<2>::from_data(TensorData::new(v, [rows, columns]), &run.device)
+        };
+        run.window = matrix(checkpoint.window, 2);
+        if run.objective.buffer().is_some() {
+            run.objective.restore(ReplayBuffer::new(
+                matrix(checkpoint.chains, 2),
+                matrix(checkpoint.members, levels),
+            ));
+        }
+        run.steps = checkpoint.steps;
+        run.iteration = checkpoint.iteration;
+        run.seconds = checkpoint.seconds;
+        Ok(run)
+    }
+}
+
+/// The Markov kernel that the settings name.
+pub(super) fn kernel(settings: &Settings) -> Kernel {
+    match settings.choice(Key::Sampler) {
+        "ula" => Kernel::Ula,
+        "hmc" => Kernel::Hmc {
+            leapfrog: settings.int(Key::Leapfrog),
+        },
+        _ => Kernel::Mala,
+    }
+}
+
+/// Mean acceptance per level from `[levels, 2]` sums and counts; NaN where nothing moved.
+pub(super) fn rates(sums: &[f32]) -> Vec<f32> {
+    sums.chunks_exact(2).map(|pair| pair[0] / pair[1]).collect()
+}
+
+#[cfg(test)]
+#[path = "train2d_tests.rs"]
+mod tests;

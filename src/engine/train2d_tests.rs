@@ -1,0 +1,236 @@
+use super::*;
+use crate::engine::scene::Picture;
+use crate::engine::{Comparing, block_on, fresh_samples};
+use crate::protocol::Camera;
+
+/// A run that takes milliseconds.
+fn tiny(changes: &[(Key, &str)]) -> Settings {
+    let mut s = Settings::default();
+    let base = [
+        (Key::Width, "16"),
+        (Key::Depth, "2"),
+        (Key::Chains, "32"),
+        (Key::Buffer, "200"),
+        (Key::Steps, "4"),
+        (Key::Grid, "48"),
+        (Key::Levels, "3"),
+    ];
+    for (key, text) in base.iter().chain(changes) {
+        s.set_text(*key, text).unwrap();
+    }
+    s
+}
+
+fn train(settings: Settings, count: u64) -> Train2d {
+    let mut run = Train2d::new(settings, Device::flex()).unwrap();
+    block_on(run.advance(count)).unwrap();
+    run
+}
+
+fn weights(run: &Train2d) -> Vec<f32> {
+    block_on(run.checkpoint()).unwrap().weights
+}
+
+#[test]
+fn a_resumed_run_equals_one_that_never_stopped() {
+    for method in ["da-ebm", "pcd", "cd", "short-run"] {
+        // Warm-up ends at once, so that adaptation at 500 has something to do.
+        let settings = tiny(&[
+            (Key::Method, method),
+            (Key::Warmup, "3"),
+            (Key::Iterations, "10000"),
+        ]);
+        let whole = train(settings.clone(), 510);
+        let part = train(settings, 490);
+        let bytes = block_on(part.checkpoint()).unwrap().to_bytes();
+        let checkpoint = Checkpoint::from_bytes(&bytes).unwrap();
+        let mut resumed = Train2d::resume(checkpoint, Device::flex()).unwrap();
+        block_on(resumed.advance(20)).unwrap();
+        assert_eq!(weights(&resumed), weights(&whole), "{method}");
+        assert_eq!(resumed.steps, whole.steps, "{method}");
+        assert_eq!(resumed.iteration(), 510);
+    }
+}
+
+#[test]
+fn watching_changes_nothing() {
+    let alone = train(tiny(&[]), 20);
+    let mut watched = train(tiny(&[]), 7);
+    let camera = Camera {
+        centre: [0.0, 0.0],
+        half: 5.0,
+        width: 100,
+        height: 100,
+    };
+    watched.scene(&camera, true);
+    block_on(watched.probe([1.0, 2.0])).unwrap();
+    block_on(watched.report(None)).unwrap();
+    block_on(Comparing::start(&watched)).unwrap();
+    block_on(watched.advance(13)).unwrap();
+    assert_eq!(weights(&alone), weights(&watched));
+}
+
+#[test]
+fn seeds_and_settings_make_the_run() {
+    let a = train(tiny(&[]), 3);
+    assert_eq!(weights(&a), weights(&train(tiny(&[]), 3)));
+    assert_ne!(weights(&a), weights(&train(tiny(&[(Key::Seed, "2")]), 3)));
+}
+
+#[test]
+fn persistent_training_learns_a_gaussian() {
+    let settings = tiny(&[
+        (Key::Dataset, "gaussian"),
+        (Key::Method, "pcd"),
+        (Key::Sampler, "mala"),
+        (Key::StepSize, "0.6"),
+        (Key::LearningRate, "0.005"),
+        (Key::Warmup, "10"),
+        (Key::Chains, "128"),
+        (Key::Iterations, "600"),
+    ]);
+    let mut run = Train2d::new(settings, Device::flex()).unwrap();
+    let before = block_on(run.report(None)).unwrap();
+    block_on(run.advance(600)).unwrap();
+    let after = block_on(run.report(None)).unwrap();
+    assert!(run.finished());
+    assert_eq!(after.losses.len(), 600);
+    assert!(before.kl_truth_model > 0.5, "{}", before.kl_truth_model);
+    assert!(after.kl_truth_model < 0.05, "{}", after.kl_truth_model);
+    assert!(after.acceptance[0] > 0.3);
+}
+
+#[test]
+fn the_joint_model_learns_levels_too() {
+    let settings = tiny(&[
+        (Key::Dataset, "gaussian"),
+        (Key::LearningRate, "0.003"),
+        (Key::Warmup, "20"),
+        (Key::Chains, "128"),
+        (Key::Steps, "8"),
+        (Key::Iterations, "800"),
+    ]);
+    let mut run = train(settings, 800);
+    let report = block_on(run.report(None)).unwrap();
+    assert!(report.kl_truth_model < 0.1, "{}", report.kl_truth_model);
+    for share in &report.level_share {
+        assert!((share - 0.25).abs() < 0.12, "{:?}", report.level_share);
+    }
+    let fresh = block_on(fresh_samples(&run, 100, 3, 200)).unwrap();
+    assert_eq!(fresh.points.len(), 100);
+}
+
+#[test]
+fn a_wild_learning_rate_is_seen_as_a_runaway() {
+    let settings = tiny(&[
+        (Key::LearningRate, "0.1"),
+        (Key::Clip, "0"),
+        (Key::Steps, "1"),
+        (Key::Warmup, "0"),
+        (Key::Decay, "off"),
+        (Key::Sampler, "ula"),
+    ]);
+    let mut run = Train2d::new(settings, Device::flex()).unwrap();
+    let ran_away = (0..40).any(|_| {
+        block_on(run.advance(10)).unwrap();
+        block_on(run.report(None)).unwrap().runaway().is_some()
+    });
+    assert!(ran_away);
+}
+
+#[test]
+fn live_settings_apply_without_a_new_run() {
+    let mut run = train(tiny(&[]), 2);
+    let mut next = run.settings().clone();
+    next.set_text(Key::StepSize, "0.6").unwrap();
+    next.set_text(Key::Grid, "32").unwrap();
+    let before = run.steps.clone();
+    assert!(!run.settings().needs_reset(&next));
+    run.configure(next);
+    for (old, new) in before.iter().zip(&run.steps) {
+        assert!((new / old - 2.0).abs() < 1e-5);
+    }
+    assert_eq!(run.truth.log_density.len(), 32 * 32);
+}
+
+#[test]
+fn scenes_have_the_shapes_that_painters_expect() {
+    let mut run = train(
+        tiny(&[
+            (Key::ShowScores, "on"),
+            (Key::Level, "2"),
+            (Key::Picture, "energy"),
+        ]),
+        2,
+    );
+    let camera = Camera {
+        centre: [1.0, 0.0],
+        half: 2.0,
+        width: 10,
+        height: 10,
+    };
+    let scene = run.scene(&camera, true);
+    assert_eq!(
+        (scene.level, scene.levels, scene.picture),
+        (2, 4, Picture::Energy)
+    );
+    assert_eq!(scene.energy.dims(), [48 * 48]);
+    assert_eq!(scene.truth.dims(), [48 * 48]);
+    assert_eq!(scene.strip.dims(), [4, 24 * 24]);
+    assert_eq!(scene.range.dims(), [4, 4]);
+    assert_eq!(scene.trails.unwrap().dims(), [4, 32, 2]);
+    assert_eq!(
+        scene.score.unwrap().dims(),
+        [scene.arrows * scene.arrows, 2]
+    );
+}
+
+#[test]
+fn the_probe_reads_the_picture() {
+    // Confined, so that the probe's square and the report's larger one hold the same mass.
+    let confined = [
+        (Key::Dataset, "gaussian"),
+        (Key::Confinement, "0.5"),
+        (Key::FirstLayer, "kaiming"),
+    ];
+    let mut run = train(tiny(&confined), 2);
+    let probe = block_on(run.probe([0.5, -0.5])).unwrap();
+    let report = block_on(run.report(Some(200))).unwrap();
+    let exact = (-probe.energy - report.log_z).exp();
+    assert!(
+        (probe.density / exact - 1.0).abs() < 0.1,
+        "{} against {exact}",
+        probe.density
+    );
+    let truth = run.density().log_density([0.5, -0.5], 1.0, 0.0).exp() as f32;
+    assert!((probe.truth - truth).abs() < 1e-5);
+}
+
+#[test]
+fn a_comparison_runs_short_and_long_chains() {
+    let run = train(tiny(&[(Key::ShortSteps, "15"), (Key::LongSteps, "100")]), 5);
+    let mut comparing = block_on(Comparing::start(&run)).unwrap();
+    while !comparing.finished() {
+        block_on(comparing.advance()).unwrap();
+    }
+    let c = comparing.comparison();
+    assert_eq!((c.steps, c.runs.len()), (100, 4));
+    assert_eq!(
+        c.runs.iter().map(|r| r.steps).collect::<Vec<_>>(),
+        [15, 15, 100, 100]
+    );
+    for run in &c.runs {
+        assert!((run.masses.iter().sum::<f32>() - 1.0).abs() < 1e-4);
+        assert!(run.points.iter().flatten().all(|v| v.is_finite()));
+    }
+    assert!(c.runs[3].r_hat.is_finite() && c.runs[0].r_hat.is_nan());
+}
+
+#[test]
+fn own_points_are_needed_for_their_data_set() {
+    let settings = tiny(&[(Key::Dataset, "points")]);
+    assert!(matches!(
+        Train2d::new(settings, Device::flex()),
+        Err(TrainError::Data(_))
+    ));
+}

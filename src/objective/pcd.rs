@@ -1,0 +1,25 @@
+//! Persistent contrastive divergence (Tieleman 2008) with a replay buffer and optional restarts
+//! (Du & Mordatch 2019, arXiv 1903.08689).
+
+use super::da_ebm::advance_buffer;
+use super::{Negatives, Objective, ReplayBuffer, Start, Update};
+use crate::sampler::JumpKind;
+
+pub(super) struct PersistentContrastiveDivergence {
+    pub start: Start,
+    pub buffer: ReplayBuffer,
+}
+
+impl Objective for PersistentContrastiveDivergence {
+    fn negatives(&mut self, u: &Update) -> Negatives {
+        advance_buffer(&mut self.buffer, self.start, JumpKind::Stay, u)
+    }
+
+    fn buffer(&self) -> Option<&ReplayBuffer> {
+        Some(&self.buffer)
+    }
+
+    fn restore(&mut self, buffer: ReplayBuffer) {
+        self.buffer = buffer;
+    }
+}

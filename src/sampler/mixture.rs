@@ -1,0 +1,155 @@
+//! The mixture sampler of DA-EBM: a Markov kernel within Gibbs over the joint p(x, t) ∝ exp(-E(x, t))
+//! (arXiv 2304.10707, "MGMS" in the released code; label moves as in Tan 2017, JCGS 26:54).
+//!
+//! Invariant: with exact energies both moves leave the joint density invariant, so labels are
+//! uniform wherever every level has the same normalising constant.
+
+use super::{Kernel, Noise, run};
+use crate::energy::{Energy, LevelEnergy};
+use crate::rng::Draws;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+/// Chains with a noise level each.
+#[derive(Clone)]
+pub struct Labelled {
+    /// `[n, 2]`
+    pub x: Tensor<2>,
+    /// `[n, levels]`: 1 in the column of the chain's level, 0 elsewhere.
+    pub member: Tensor<2>,
+}
+
+/// How labels move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JumpKind {
+    /// Redraw from p(t | x) over all levels (Gibbs).
+    Global,
+    /// Propose a neighbouring level, accept by Metropolis.
+    Local,
+    /// Keep the level.
+    Stay,
+}
+
+/// The random input of one label move.
+#[derive(Clone)]
+pub enum Jump {
+    /// `[n, levels]` standard Gumbel draws.
+    Global(Tensor<2>),
+    /// `[n, 1]`: 1 to propose the level above, 0 the one below; and logs of uniforms.
+    Local {
+        up: Tensor<2>,
+        log_uniform: Tensor<2>,
+    },
+    Stay,
+}
+
+impl Jump {
+    /// Draws one label move of `n` chains over `levels` levels.
+    pub fn draw(kind: JumpKind, draws: &Draws, [n, levels]: [usize; 2], device: &Device) -> Self {
+        let matrix = |data: Vec<f32>, columns: usize| {
+            Tensor::from_data(TensorData::new(data, [n, columns]), device)
+        };
+        match kind {
+            JumpKind::Global => Self::Global(matrix(draws.gumbels(n * levels), levels)),
+            JumpKind::Local => {
+                let u = draws.uniforms(2 * n);
+                let up = u[..n]
+                    .iter()
+                    .map(|&u| f32::from(u8::from(u < 0.5)))
+                    .collect();
+                let log_uniform = u[n..].iter().map(|&u| libm::logf(u)).collect();
+                Self::Local {
+                    up: matrix(up, 1),
+                    log_uniform: matrix(log_uniform, 1),
+                }
+            }
+            JumpKind::Stay => Self::Stay,
+        }
+    }
+}
+
+/// The outcome of one transition of the mixture sampler.
+pub struct MixtureMoved {
+    pub chains: Labelled,
+    /// `[levels, 2]`: accepted share summed over the chains that moved at each level, and their
+    /// number.
+    pub acceptance: Tensor<2>,
+    /// Places after each x transition, oldest first.
+    pub trail: Vec<Tensor<2>>,
+}
+
+/// K transitions of `kernel` at fixed labels, with deviation `steps[t]` `[levels]` at level t, then
+/// one label move.
+pub fn mixture_transition<M: LevelEnergy>(
+    model: &M,
+    kernel: Kernel,
+    chains: Labelled,
+    steps: &Tensor<1>,
+    noise: &Noise,
+    jump: &Jump,
+) -> MixtureMoved {
+    let Labelled { x, member } = chains;
+    let step = member.clone().matmul(steps.clone().unsqueeze_dim(1));
+    let moved = run(kernel, &model.at(member.clone()), x, &step, noise);
+    let counted = Tensor::cat(vec![moved.accepted.clone(), moved.accepted.ones_like()], 1);
+    let acceptance = member.clone().transpose().matmul(counted);
+    let member = move_labels(model, &moved.x, member, jump);
+    MixtureMoved {
+        chains: Labelled { x: moved.x, member },
+        acceptance,
+        trail: moved.trail,
+    }
+}
+
+fn move_labels<M: LevelEnergy>(
+    model: &M,
+    x: &Tensor<2>,
+    member: Tensor<2>,
+    jump: &Jump,
+) -> Tensor<2> {
+    match jump {
+        Jump::Stay => member,
+        Jump::Global(gumbel) => {
+            let [n, levels] = member.dims();
+            let drawn = (gumbel.clone() - model.all_levels(x.clone())).argmax(1);
+            let columns = Tensor::<1, Int>::arange(0..levels as i64, &x.device()).unsqueeze::<2>();
+            drawn
+                .expand([n, levels])
+                .equal(columns.expand([n, levels]))
+                .float()
+        }
+        Jump::Local { up, log_uniform } => {
+            let [n, levels] = member.dims();
+            let edge = Tensor::zeros([n, 1], &x.device());
+            let above = Tensor::cat(
+                vec![edge.clone(), member.clone().slice([0..n, 0..levels - 1])],
+                1,
+            );
+            let below = Tensor::cat(vec![member.clone().slice([0..n, 1..levels]), edge], 1);
+            let proposed = above * up.clone() + below * (up.clone().neg() + 1.0);
+            // Beyond the ends the proposed row is empty: rejecting there keeps the proposal
+            // symmetric, which clamping would not.
+            let inside = proposed.clone().sum_dim(1).greater_elem(0.5);
+            let gain = model.at(member.clone()).energy(x.clone())
+                - model.at(proposed.clone()).energy(x.clone());
+            let accept = log_uniform
+                .clone()
+                .lower(gain.unsqueeze_dim(1))
+                .bool_and(inside);
+            member.mask_where(accept.expand([n, levels]), proposed)
+        }
+    }
+}
+
+/// Per-level step adaptation of the released code: grow by 10 % where acceptance is above 0.8,
+/// shrink by a factor 1.2 below 0.6, keep elsewhere and where no chain was (NaN).
+pub fn adapt(steps: &mut [f32], acceptance: &[f32]) {
+    const RANGE: std::ops::RangeInclusive<f32> = 1e-4..=1.5;
+    for (step, &rate) in steps.iter_mut().zip(acceptance) {
+        if rate > 0.8 {
+            *step *= 1.1;
+        } else if rate < 0.6 {
+            *step /= 1.2;
+        }
+        *step = step.clamp(*RANGE.start(), *RANGE.end());
+    }
+}

@@ -1,0 +1,165 @@
+//! Markov chains that leave exp(-E) invariant (MALA, HMC) or nearly so (ULA), and the mixture
+//! sampler that moves over noise levels.
+//!
+//! Invariant: a transition is a pure function of the chains and the noise given to it; all
+//! randomness is drawn on the host, so the same link replays the same chains on every backend.
+//! A proposal whose energy is no number is rejected.
+
+mod hmc;
+mod langevin;
+mod mala;
+mod mixture;
+
+pub use mixture::{Jump, JumpKind, Labelled, adapt, mixture_transition};
+
+use crate::energy::Energy;
+use crate::rng::{Draws, Stream};
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// A Markov kernel of the plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    /// Unadjusted Langevin: always accepts, biased by its step size.
+    Ula,
+    /// Metropolis-adjusted Langevin.
+    Mala,
+    /// Hamiltonian Monte Carlo with this many leapfrog steps.
+    Hmc { leapfrog: usize },
+}
+
+/// The random input of `k` transitions of `n` chains.
+#[derive(Clone)]
+pub struct Noise {
+    /// `[k, n, 2]` standard normals.
+    normal: Tensor<3>,
+    /// `[k, n]` logs of uniforms, for the accept test.
+    log_uniform: Tensor<2>,
+}
+
+impl Noise {
+    /// Draws for `k` transitions of `n` chains, keyed by (seed, streams, step).
+    pub fn draw(
+        seed: u64,
+        [normal, uniform]: [Stream; 2],
+        step: u64,
+        [k, n]: [usize; 2],
+        device: &Device,
+    ) -> Self {
+        let z = Draws::new(seed, normal, step).normals(k * n * 2);
+        let mut u = Draws::new(seed, uniform, step).uniforms(k * n);
+        u.iter_mut().for_each(|u| *u = libm::logf(*u));
+        Self {
+            normal: Tensor::from_data(TensorData::new(z, [k, n, 2]), device),
+            log_uniform: Tensor::from_data(TensorData::new(u, [k, n]), device),
+        }
+    }
+
+    fn transitions(&self) -> usize {
+        self.log_uniform.dims()[0]
+    }
+
+    /// Normals `[n, 2]` and log uniforms `[n, 1]` of transition `i`.
+    fn of(&self, i: usize) -> (Tensor<2>, Tensor<2>) {
+        let [_, n, d] = self.normal.dims();
+        let z = self
+            .normal
+            .clone()
+            .slice([i..i + 1, 0..n, 0..d])
+            .reshape([n, d]);
+        let u = self
+            .log_uniform
+            .clone()
+            .slice([i..i + 1, 0..n])
+            .reshape([n, 1]);
+        (z, u)
+    }
+}
+
+/// Where chains are after some transitions.
+pub struct Moved {
+    /// `[n, 2]` places.
+    pub x: Tensor<2>,
+    /// `[n, 1]` share of proposals accepted.
+    pub accepted: Tensor<2>,
+    /// Places after each transition, oldest first.
+    pub trail: Vec<Tensor<2>>,
+}
+
+/// Runs as many transitions as `noise` has draws for, from `x` `[n, 2]` with proposal deviations
+/// `step` `[n, 1]`.
+pub fn run(
+    kernel: Kernel,
+    energy: &impl Energy,
+    x: Tensor<2>,
+    step: &Tensor<2>,
+    noise: &Noise,
+) -> Moved {
+    let k = noise.transitions();
+    let mut state = State::at(energy, x);
+    let mut accepted = step.zeros_like();
+    let mut trail = Vec::with_capacity(k);
+    for i in 0..k {
+        let (z, log_uniform) = noise.of(i);
+        let accept = match kernel {
+            Kernel::Ula => langevin::step(energy, &mut state, step, z),
+            Kernel::Mala => mala::step(energy, &mut state, step, z, log_uniform),
+            Kernel::Hmc { leapfrog } => {
+                hmc::step(energy, &mut state, step, z, log_uniform, leapfrog)
+            }
+        };
+        accepted = accepted + accept;
+        trail.push(state.x.clone());
+    }
+    Moved {
+        x: state.x,
+        accepted: accepted / k.max(1) as f32,
+        trail,
+    }
+}
+
+/// Chains with the energy and gradient at their places, so that no step computes them twice.
+struct State {
+    x: Tensor<2>,
+    /// `[n, 1]`
+    energy: Tensor<2>,
+    grad: Tensor<2>,
+}
+
+impl State {
+    fn at(energy: &impl Energy, x: Tensor<2>) -> Self {
+        let (e, grad) = energy.energy_and_grad(x.clone());
+        Self {
+            x,
+            energy: e.unsqueeze_dim(1),
+            grad,
+        }
+    }
+
+    /// Moves to `proposal` where `log_uniform < log_ratio`; a comparison with NaN is false, which
+    /// rejects. Returns 1 where accepted, `[n, 1]`.
+    fn select(
+        &mut self,
+        proposal: Self,
+        log_ratio: Tensor<2>,
+        log_uniform: Tensor<2>,
+    ) -> Tensor<2> {
+        let accept = log_uniform.lower(log_ratio);
+        let pair = accept.clone().expand(self.x.dims());
+        self.x = self.x.clone().mask_where(pair.clone(), proposal.x);
+        self.grad = self.grad.clone().mask_where(pair, proposal.grad);
+        self.energy = self
+            .energy
+            .clone()
+            .mask_where(accept.clone(), proposal.energy);
+        accept.float()
+    }
+}
+
+/// Half the squared length of each row, `[n, 1]`.
+fn kinetic(momentum: Tensor<2>) -> Tensor<2> {
+    momentum.powi_scalar(2).sum_dim(1) * 0.5
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,194 @@
+//! The GPU device: asked for, checked, tested, and watched.
+//!
+//! Invariant: a device handed out here has everything burn needs (it panics without
+//! `timestamp-query` on the web) and passed the self-test.
+
+use crate::engine::self_test;
+use crate::protocol::{Backend, Check, Lab, WhyCpu};
+use crate::worker::post;
+use burn::tensor::Device;
+use burn::tensor::wgpu::WgpuSetup;
+use std::sync::{Arc, Mutex, PoisonError};
+use wgpu::{Adapter, Features, Instance, InstanceDescriptor};
+
+/// Dispatches that burn collects before it submits them.
+const TASKS: usize = 64;
+
+/// A device, what it is, and its self-test.
+pub struct Opened {
+    pub device: Device,
+    pub lab: Lab,
+    /// The handles that painters share; none on the CPU.
+    pub gpu: Option<Gpu>,
+}
+
+/// The WebGPU handles and the sign that the device was lost.
+pub struct Gpu {
+    pub setup: WgpuSetup,
+    lost: Arc<Mutex<Option<String>>>,
+}
+
+impl Gpu {
+    /// The browser's message if the device was lost.
+    pub fn lost(&self) -> Option<String> {
+        self.lost
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// Opens WebGPU, or says why the CPU has to do.
+pub async fn open(cpu: bool) -> Opened {
+    let why = if cpu {
+        WhyCpu::NoWebGpu("the link asks for the CPU".into())
+    } else {
+        match open_gpu().await {
+            Ok(opened) => return opened,
+            Err(why) => why,
+        }
+    };
+    let device = Device::flex();
+    let checks = self_test(&device).await.unwrap_or_default();
+    Opened {
+        device,
+        lab: Lab {
+            why_cpu: Some(why),
+            ..cpu_lab(checks)
+        },
+        gpu: None,
+    }
+}
+
+fn cpu_lab(checks: Vec<Check>) -> Lab {
+    Lab {
+        backend: Backend::Cpu,
+        why_cpu: None,
+        adapter: "CPU (WebAssembly SIMD)".into(),
+        facts: Vec::new(),
+        checks,
+    }
+}
+
+/// Opens WebGPU.
+///
+/// # Errors
+/// Why it cannot be used.
+pub async fn open_gpu() -> Result<Opened, WhyCpu> {
+    let instance = Instance::new(InstanceDescriptor {
+        backends: wgpu::Backends::BROWSER_WEBGPU,
+        ..InstanceDescriptor::new_without_display_handle()
+    });
+    let adapter = instance
+        .request_adapter(&wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        })
+        .await
+        .map_err(|error| WhyCpu::NoWebGpu(error.to_string()))?;
+    if !adapter.features().contains(Features::TIMESTAMP_QUERY) {
+        return Err(WhyCpu::Lacks("timestamp-query".into()));
+    }
+    let facts = facts(&adapter);
+    let info = adapter.get_info();
+    let (device, queue) = adapter
+        .request_device(&wgpu::DeviceDescriptor {
+            label: Some("basin"),
+            required_features: adapter
+                .features()
+                .difference(Features::MAPPABLE_PRIMARY_BUFFERS),
+            required_limits: adapter.limits(),
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..Default::default()
+        })
+        .await
+        .map_err(|error| WhyCpu::NoWebGpu(error.to_string()))?;
+
+    let lost = Arc::new(Mutex::new(None));
+    let sign = Arc::clone(&lost);
+    device.set_device_lost_callback(move |reason, message| {
+        let said = format!("{reason:?}: {message}");
+        *sign.lock().unwrap_or_else(PoisonError::into_inner) = Some(said);
+    });
+    device.on_uncaptured_error(Arc::new(|error: wgpu::Error| {
+        let message = error.to_string();
+        web_sys::console::error_1(&message.as_str().into());
+        post::fault(&message);
+    }));
+    let backend = info.backend;
+    let setup = WgpuSetup {
+        instance,
+        adapter,
+        device,
+        queue,
+        backend,
+    };
+    let device = Device::wgpu_options()
+        .tasks_max(TASKS)
+        .setup(setup.clone())
+        .init()
+        .map_err(|error| WhyCpu::NoWebGpu(error.to_string()))?;
+    let checks = self_test(&device)
+        .await
+        .map_err(|error| WhyCpu::NoWebGpu(format!("{error:?}")))?;
+    let failed: Vec<String> = checks
+        .iter()
+        .filter(|c| !c.passed())
+        .map(|c| c.name.clone())
+        .collect();
+    if !failed.is_empty() {
+        return Err(WhyCpu::SelfTest(failed));
+    }
+    let adapter = match info.name.is_empty() {
+        true => format!("{} {}", info.driver, info.driver_info)
+            .trim()
+            .to_owned(),
+        false => info.name,
+    };
+    let lab = Lab {
+        backend: Backend::WebGpu,
+        why_cpu: None,
+        adapter,
+        facts,
+        checks,
+    };
+    Ok(Opened {
+        device,
+        lab,
+        gpu: Some(Gpu { setup, lost }),
+    })
+}
+
+/// Limits and features that decide what fits, by their WebGPU names.
+fn facts(adapter: &Adapter) -> Vec<(String, String)> {
+    let limits = adapter.limits();
+    let has = |feature| {
+        if adapter.features().contains(feature) {
+            "yes"
+        } else {
+            "no"
+        }
+        .to_owned()
+    };
+    vec![
+        ("maxBufferSize".into(), limits.max_buffer_size.to_string()),
+        (
+            "maxStorageBufferBindingSize".into(),
+            limits.max_storage_buffer_binding_size.to_string(),
+        ),
+        (
+            "maxStorageBuffersPerShaderStage".into(),
+            limits.max_storage_buffers_per_shader_stage.to_string(),
+        ),
+        (
+            "maxComputeInvocationsPerWorkgroup".into(),
+            limits.max_compute_invocations_per_workgroup.to_string(),
+        ),
+        (
+            "maxComputeWorkgroupStorageSize".into(),
+            limits.max_compute_workgroup_storage_size.to_string(),
+        ),
+        ("timestamp-query".into(), has(Features::TIMESTAMP_QUERY)),
+        ("shader-f16".into(), has(Features::SHADER_F16)),
+    ]
+}

@@ -1,0 +1,63 @@
+//! The worker: owner of the device, the canvases and the run.
+//!
+//! Invariant: one task runs commands, training, drawing and reads in turn, so nothing here is ever
+//! touched by two of them at once. Messages in and out are postcard bytes.
+
+mod device;
+mod inbox;
+mod painter;
+mod post;
+mod session;
+
+use inbox::Inbox;
+use js_sys::{Reflect, Uint8Array};
+use session::Session;
+use std::rc::Rc;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, OffscreenCanvas};
+
+/// What the page's first message holds.
+struct Init {
+    canvas: OffscreenCanvas,
+    strip: OffscreenCanvas,
+    /// Do not try WebGPU.
+    cpu: bool,
+}
+
+impl Init {
+    fn read(message: &JsValue) -> Option<Self> {
+        let field = |name: &str| Reflect::get(message, &name.into()).ok();
+        Some(Self {
+            canvas: field("canvas")?.dyn_into().ok()?,
+            strip: field("strip")?.dyn_into().ok()?,
+            cpu: field("cpu")?.is_truthy(),
+        })
+    }
+}
+
+/// Says hello to the page and waits for its canvases; everything else follows from messages.
+pub fn start() {
+    post::install_hooks();
+    let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    let inbox = Rc::new(Inbox::default());
+    let receiver = Rc::clone(&inbox);
+    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+        let data = event.data();
+        if let Some(bytes) = data.dyn_ref::<Uint8Array>() {
+            receiver.push(&bytes.to_vec());
+        } else if let Some(init) = Init::read(&data) {
+            let inbox = Rc::clone(&receiver);
+            wasm_bindgen_futures::spawn_local(async move {
+                Session::open(init.canvas, init.strip, init.cpu, inbox)
+                    .await
+                    .run()
+                    .await;
+            });
+        }
+    });
+    scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+    // The worker listens for as long as it lives.
+    on_message.forget();
+    post::hello();
+}

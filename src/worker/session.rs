@@ -1,0 +1,486 @@
+//! The worker's one task: commands, training, reports, drawing, recovery.
+//!
+//! Invariant: the run is only ever replaced by one that was fully built; a failure leaves the old
+//! one and its pictures, or the last good checkpoint.
+
+use super::device::{self, Gpu, Opened};
+use super::inbox::{Inbox, yield_now};
+use super::painter::Painter;
+use super::post;
+use crate::engine::{Checkpoint, Comparing, Train2d, TrainError, self_test};
+use crate::protocol::{Backend, Camera, Command, Event, Lab, WhyCpu};
+use crate::settings::{Key, Settings};
+use burn::tensor::Device;
+use futures_lite::future;
+use gloo_timers::future::TimeoutFuture;
+use std::rc::Rc;
+use std::time::Duration;
+use web_sys::OffscreenCanvas;
+use web_time::Instant;
+
+/// Work between two looks at the inbox. Short enough that a click is answered at once.
+const SLICE: Duration = Duration::from_millis(30);
+
+/// No frame sooner than this after the last, and no more than about a third of the time drawing.
+const FRAME: Duration = Duration::from_millis(33);
+const DRAW_SHARE: u32 = 2;
+
+/// No report sooner than this after the last, and no more than about a fifth of the time on them.
+const REPORT: Duration = Duration::from_millis(400);
+const REPORT_SHARE: u32 = 4;
+
+/// Time between two looks at the small multiples.
+const STRIP: Duration = Duration::from_millis(500);
+
+/// Time between two checkpoints.
+const CHECKPOINT: Duration = Duration::from_secs(5);
+
+/// A wait on the device that lasts longer means that it is gone.
+const DEADLINE_MS: u32 = 30_000;
+
+/// Everything the worker owns.
+pub struct Session {
+    inbox: Rc<Inbox>,
+    canvases: [OffscreenCanvas; 2],
+    device: Device,
+    lab: Lab,
+    gpu: Option<Gpu>,
+    painter: Option<Painter>,
+    run: Option<Train2d>,
+    good: Option<Checkpoint>,
+    comparing: Option<Comparing>,
+    playing: bool,
+    camera: Camera,
+    strip_size: (u32, u32),
+    probe: Option<[f32; 2]>,
+    hidden: bool,
+    dirty: bool,
+    /// Iterations that fit a slice.
+    pace: u64,
+    next_iteration: Instant,
+    next_frame: Instant,
+    next_strip: Instant,
+    next_report: Instant,
+    next_comparison: Instant,
+    next_checkpoint: Instant,
+}
+
+impl Session {
+    /// Opens the device and tells the page what it is.
+    pub async fn open(
+        canvas: OffscreenCanvas,
+        strip: OffscreenCanvas,
+        cpu: bool,
+        inbox: Rc<Inbox>,
+    ) -> Self {
+        let Opened { device, lab, gpu } = device::open(cpu).await;
+        let now = Instant::now();
+        let mut session = Self {
+            inbox,
+            canvases: [canvas, strip],
+            device,
+            lab,
+            gpu,
+            painter: None,
+            run: None,
+            good: None,
+            comparing: None,
+            playing: false,
+            camera: Camera {
+                centre: [0.0, 0.0],
+                half: 5.0,
+                width: 0,
+                height: 0,
+            },
+            strip_size: (0, 0),
+            probe: None,
+            hidden: false,
+            dirty: true,
+            pace: 1,
+            next_iteration: now,
+            next_frame: now,
+            next_strip: now,
+            next_report: now,
+            next_comparison: now,
+            next_checkpoint: now,
+        };
+        session.open_painter().await;
+        post::event(&Event::Ready(Box::new(session.lab.clone())));
+        session
+    }
+
+    async fn open_painter(&mut self) {
+        let [main, strip] = self.canvases.clone();
+        let painter = match &self.gpu {
+            Some(gpu) => match Painter::gpu(gpu.setup.clone(), main.clone(), strip.clone()).await {
+                Ok(painter) => Ok(painter),
+                Err(message) => {
+                    post::fault(&message);
+                    // Training can still use the GPU; only the pictures are drawn on the CPU.
+                    Painter::cpu(main, strip)
+                }
+            },
+            None => Painter::cpu(main, strip),
+        };
+        match painter {
+            Ok(painter) => self.painter = Some(painter),
+            Err(message) => post::fault(&message),
+        }
+    }
+
+    /// Serves the page for as long as the worker lives.
+    pub async fn run(mut self) {
+        loop {
+            while let Some(command) = self.inbox.pop() {
+                self.handle(command).await;
+            }
+            if let Err(error) = self.work().await {
+                self.fail(error).await;
+            }
+            if self.gpu.as_ref().is_some_and(|gpu| gpu.lost().is_some()) {
+                self.recover().await;
+            }
+            match self.playing || self.comparing.is_some() || self.dirty {
+                true => yield_now().await,
+                false => self.inbox.wait().await,
+            }
+        }
+    }
+
+    async fn handle(&mut self, command: Command) {
+        self.dirty = true;
+        match command {
+            Command::Configure(settings) => self.configure(*settings),
+            Command::Play => self.play(true),
+            Command::Pause => self.play(false),
+            Command::Step => self.step().await,
+            Command::Reset => {
+                if let Some(run) = &self.run {
+                    let settings = run.settings().clone();
+                    self.begin(Train2d::new(settings, self.device.clone()));
+                }
+            }
+            Command::Camera(camera) => self.camera = camera,
+            Command::StripSize { width, height } => {
+                self.strip_size = (width, height);
+                self.next_strip = Instant::now();
+            }
+            Command::Probe(at) => self.probe = at,
+            Command::Compare => match &self.run {
+                Some(run) => match Comparing::start(run).await {
+                    Ok(comparing) => self.comparing = Some(comparing),
+                    Err(error) => self.fail(error).await,
+                },
+                None => {}
+            },
+            Command::StopCompare => self.comparing = None,
+            Command::Export => self.export().await,
+            Command::Import(bytes) => match Checkpoint::from_bytes(&bytes) {
+                Ok(checkpoint) => self.begin(Train2d::resume(checkpoint, self.device.clone())),
+                Err(error) => post::fault(&error.to_string()),
+            },
+            Command::LoseDevice => self.lose_device().await,
+            Command::SelfTest => match self_test(&self.device).await {
+                Ok(checks) => {
+                    self.lab.checks = checks;
+                    post::event(&Event::Ready(Box::new(self.lab.clone())));
+                }
+                Err(error) => self.fail(error.into()).await,
+            },
+            Command::Hidden(hidden) => self.hidden = hidden,
+        }
+    }
+
+    fn configure(&mut self, settings: Settings) {
+        match &mut self.run {
+            Some(run) if !run.settings().needs_reset(&settings) => {
+                run.configure(settings);
+                self.next_strip = Instant::now();
+            }
+            _ => self.begin(Train2d::new(settings, self.device.clone())),
+        }
+    }
+
+    /// Takes a new run, if it could be built.
+    fn begin(&mut self, run: Result<Train2d, TrainError>) {
+        match run {
+            Ok(run) => {
+                post::event(&Event::Started(Box::new(run.started())));
+                self.run = Some(run);
+                self.good = None;
+                self.comparing = None;
+                let now = Instant::now();
+                (self.next_report, self.next_strip, self.next_checkpoint) = (now, now, now);
+            }
+            Err(error) => post::fault(&error.to_string()),
+        }
+    }
+
+    fn play(&mut self, playing: bool) {
+        let can = self.run.as_ref().is_some_and(|run| !run.finished());
+        self.playing = playing && can;
+        self.next_iteration = Instant::now();
+        post::event(&Event::Playing(self.playing));
+    }
+
+    async fn step(&mut self) {
+        self.play(false);
+        let Some(run) = &mut self.run else { return };
+        if let Err(error) = guarded(run.advance(1)).await {
+            return self.fail(error).await;
+        }
+        if let Err(error) = self.report().await {
+            self.fail(error).await;
+        }
+    }
+
+    /// One slice of everything that is due.
+    async fn work(&mut self) -> Result<(), TrainError> {
+        if self.playing && Instant::now() >= self.next_iteration {
+            self.train().await?;
+        }
+        if self.run.is_some() && (self.playing || self.dirty) && Instant::now() >= self.next_report
+        {
+            self.report().await?;
+        }
+        self.compare().await?;
+        self.draw().await
+    }
+
+    async fn train(&mut self) -> Result<(), TrainError> {
+        let Some(run) = &mut self.run else {
+            return Ok(());
+        };
+        let (count, pause) = match run.settings().choice(Key::Speed) {
+            "slow" => (1, Duration::from_millis(1000)),
+            "brisk" => (1, Duration::from_millis(100)),
+            _ => (self.pace, Duration::ZERO),
+        };
+        let began = Instant::now();
+        guarded(async {
+            run.advance(count).await?;
+            // The one wait that keeps the queue from growing without bound.
+            run.wait().await
+        })
+        .await?;
+        let took = began.elapsed();
+        if count == self.pace {
+            let fits = SLICE.as_secs_f64() / took.as_secs_f64().max(1e-4) * count as f64;
+            self.pace = (fits as u64).clamp(1, 2 * self.pace);
+        }
+        self.next_iteration = Instant::now() + pause.saturating_sub(took);
+        if run.finished() {
+            let iteration = run.iteration();
+            self.report().await?;
+            self.playing = false;
+            post::event(&Event::Playing(false));
+            post::event(&Event::Finished { iteration });
+        }
+        Ok(())
+    }
+
+    async fn report(&mut self) -> Result<(), TrainError> {
+        let began = Instant::now();
+        let Some(run) = &mut self.run else {
+            return Ok(());
+        };
+        let report = guarded(run.report(None)).await?;
+        let ran_away = report.runaway();
+        let iteration = report.iteration;
+        post::event(&Event::Report(Box::new(report)));
+        if let Some(loss) = ran_away {
+            return self.roll_back(iteration, loss);
+        }
+        if began >= self.next_checkpoint {
+            let checkpoint = guarded(run.checkpoint()).await?;
+            if checkpoint.healthy() {
+                post::event(&Event::Checkpoint(checkpoint.to_bytes()));
+                self.good = Some(checkpoint);
+            }
+            self.next_checkpoint = Instant::now() + CHECKPOINT;
+        }
+        self.next_report = Instant::now() + REPORT.max(began.elapsed() * REPORT_SHARE);
+        Ok(())
+    }
+
+    /// Puts the run back to the last good checkpoint and rests.
+    fn roll_back(&mut self, iteration: u64, loss: f32) -> Result<(), TrainError> {
+        let Some(run) = &self.run else { return Ok(()) };
+        let restored = match self.good.clone() {
+            Some(good) => {
+                // What the visitor changed since stays changed: it may be the cure.
+                let settings = run.settings().clone();
+                let mut restored = Train2d::resume(good, self.device.clone())?;
+                restored.configure(settings);
+                restored
+            }
+            None => Train2d::new(run.settings().clone(), self.device.clone())?,
+        };
+        self.playing = false;
+        post::event(&Event::Playing(false));
+        post::event(&Event::Diverged {
+            iteration,
+            restored: restored.iteration(),
+            loss,
+        });
+        post::event(&Event::Started(Box::new(restored.started())));
+        self.run = Some(restored);
+        Ok(())
+    }
+
+    async fn compare(&mut self) -> Result<(), TrainError> {
+        let Some(comparing) = &mut self.comparing else {
+            return Ok(());
+        };
+        let began = Instant::now();
+        while !comparing.finished() && began.elapsed() < SLICE {
+            guarded(comparing.advance()).await?;
+        }
+        let finished = comparing.finished();
+        if finished || Instant::now() >= self.next_comparison {
+            post::event(&Event::Comparison(Box::new(comparing.comparison())));
+            self.next_comparison = Instant::now() + Duration::from_millis(500);
+        }
+        if finished {
+            self.comparing = None;
+        }
+        Ok(())
+    }
+
+    async fn draw(&mut self) -> Result<(), TrainError> {
+        let now = Instant::now();
+        let due = (self.playing || self.dirty) && now >= self.next_frame;
+        let (Some(run), Some(painter)) = (&mut self.run, &mut self.painter) else {
+            self.dirty = false;
+            return Ok(());
+        };
+        if self.hidden || !due {
+            return Ok(());
+        }
+        let strip = now >= self.next_strip;
+        let scene = run.scene(&self.camera, strip);
+        let mut painted = painter.paint(&scene, &self.camera).await;
+        if strip {
+            let (width, height) = self.strip_size;
+            painted = painted.and(painter.paint_strip(&scene, width, height).await);
+        }
+        if let Err(message) = painted {
+            post::fault(&message);
+        }
+        if let Some(at) = self.probe {
+            let probe = guarded(run.probe(at)).await?;
+            post::event(&Event::Probe(probe));
+        } else {
+            guarded(run.wait()).await?;
+        }
+        let took = now.elapsed();
+        if strip {
+            self.next_strip = Instant::now() + STRIP.max(took * DRAW_SHARE);
+        }
+        self.next_frame = Instant::now() + FRAME.saturating_sub(took).max(took * DRAW_SHARE);
+        // A picture that rests is drawn once more with a fresh strip, then left alone.
+        self.dirty = !strip && !self.playing;
+        if self.dirty {
+            self.next_strip = Instant::now();
+        }
+        Ok(())
+    }
+
+    async fn export(&mut self) {
+        let Some(run) = &self.run else { return };
+        match guarded(run.checkpoint()).await {
+            Ok(checkpoint) => post::event(&Event::Exported {
+                name: format!(
+                    "{}-{}.safetensors",
+                    checkpoint.settings.preset().name(),
+                    checkpoint.iteration
+                ),
+                bytes: checkpoint.to_bytes(),
+            }),
+            Err(error) => self.fail(error).await,
+        }
+    }
+
+    /// Destroys the device. A checkpoint is taken first, so that the run is seen to go on exactly;
+    /// a loss that nobody asked for goes back to the last one, some seconds old.
+    async fn lose_device(&mut self) {
+        let Some(gpu) = &self.gpu else { return };
+        if let Some(run) = &self.run {
+            match guarded(run.checkpoint()).await {
+                Ok(checkpoint) => self.good = Some(checkpoint),
+                Err(error) => return post::fault(&error.to_string()),
+            }
+        }
+        gpu.setup.device.destroy();
+        // The browser reports the loss in a task of its own.
+        TimeoutFuture::new(50).await;
+    }
+
+    /// A failure of the device counts as its loss; other failures are told.
+    async fn fail(&mut self, error: TrainError) {
+        match (&error, &self.gpu) {
+            (TrainError::Device(_), Some(_)) => self.recover().await,
+            _ => post::fault(&error.to_string()),
+        }
+    }
+
+    /// Asks for the device again and goes on from the last good checkpoint.
+    async fn recover(&mut self) {
+        let message = self
+            .gpu
+            .as_ref()
+            .and_then(Gpu::lost)
+            .unwrap_or_else(|| "no answer in time".into());
+        post::event(&Event::DeviceLost {
+            message: message.clone(),
+        });
+        let settings = self.run.as_ref().map(|run| run.settings().clone());
+        // Everything that holds buffers of the old device.
+        (self.painter, self.comparing, self.gpu, self.run) = (None, None, None, None);
+        let opened = match device::open_gpu().await {
+            Ok(opened) => opened,
+            Err(_) => {
+                // A canvas that WebGPU has used gives no 2D context: the page has fresh ones.
+                self.playing = false;
+                return post::event(&Event::Stranded(WhyCpu::Lost(message)));
+            }
+        };
+        self.device = opened.device;
+        self.lab = opened.lab;
+        self.gpu = opened.gpu;
+        self.open_painter().await;
+        let Some(settings) = settings else { return };
+        let run = match self.good.clone() {
+            Some(good) => Train2d::resume(good, self.device.clone()).map(|mut run| {
+                run.configure(settings);
+                run
+            }),
+            None => Train2d::new(settings, self.device.clone()),
+        };
+        match run {
+            Ok(run) => {
+                post::event(&Event::Ready(Box::new(self.lab.clone())));
+                post::event(&Event::Started(Box::new(run.started())));
+                post::event(&Event::Recovered {
+                    iteration: run.iteration(),
+                    backend: Backend::WebGpu,
+                });
+                post::event(&Event::Playing(self.playing));
+                self.run = Some(run);
+                self.dirty = true;
+                let now = Instant::now();
+                (self.next_report, self.next_strip, self.next_frame) = (now, now, now);
+            }
+            Err(error) => post::fault(&error.to_string()),
+        }
+    }
+}
+
+/// Waits for the engine, but no longer than the deadline: a lost device never answers.
+async fn guarded<T>(work: impl Future<Output = Result<T, TrainError>>) -> Result<T, TrainError> {
+    let deadline = async {
+        TimeoutFuture::new(DEADLINE_MS).await;
+        Err(TrainError::Device("no answer in time".into()))
+    };
+    future::or(work, deadline).await
+}

@@ -1,0 +1,68 @@
+//! Tests on the browser's own WebGPU, in a dedicated worker as the app runs it.
+#![cfg(target_arch = "wasm32")]
+
+mod parity;
+
+use basin::engine::{Checkpoint, Train2d, self_test};
+use basin::protocol::Check;
+use burn::tensor::Device;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+/// The WebGPU device, opened once: burn refuses a second initialisation of the same adapter.
+async fn webgpu() -> Device {
+    use std::cell::RefCell;
+    thread_local!(static OPENED: RefCell<Option<Device>> = const { RefCell::new(None) });
+    if let Some(device) = OPENED.with(|o| o.borrow().clone()) {
+        return device;
+    }
+    let device = Device::wgpu_options().init_async().await.unwrap();
+    OPENED.with(|o| *o.borrow_mut() = Some(device.clone()));
+    device
+}
+
+#[wasm_bindgen_test]
+async fn every_kernel_family_agrees_with_the_cpu() {
+    let checks = self_test(&webgpu().await).await.unwrap();
+    let failed: Vec<&Check> = checks.iter().filter(|c| !c.passed()).collect();
+    assert!(failed.is_empty() && checks.len() >= 8, "{failed:?}");
+}
+
+#[wasm_bindgen_test]
+async fn the_wasm_cpu_gives_the_golden_run() {
+    parity::compare(&parity::measure(Device::flex()).await, 1e-4);
+}
+
+#[wasm_bindgen_test]
+async fn webgpu_gives_the_golden_run() {
+    parity::compare(&parity::measure(webgpu().await).await, 1e-4);
+}
+
+#[wasm_bindgen_test]
+async fn a_run_moves_from_webgpu_to_the_cpu_and_on() {
+    let device = webgpu().await;
+    let mut run = Train2d::new(parity::settings(), device).unwrap();
+    run.advance(3).await.unwrap();
+    let bytes = run.checkpoint().await.unwrap().to_bytes();
+    let checkpoint = Checkpoint::from_bytes(&bytes).unwrap();
+    let mut moved = Train2d::resume(checkpoint.clone(), Device::flex()).unwrap();
+    assert_eq!(
+        moved.checkpoint().await.unwrap().weights,
+        checkpoint.weights
+    );
+    moved.advance(2).await.unwrap();
+    run.advance(2).await.unwrap();
+    let (a, b) = (
+        run.report(None).await.unwrap(),
+        moved.report(None).await.unwrap(),
+    );
+    assert_eq!((a.iteration, b.iteration), (5, 5));
+    assert!(
+        (a.losses[4] - b.losses[1]).abs() < 1e-3,
+        "{:?} {:?}",
+        a.losses,
+        b.losses
+    );
+    assert!((a.kl_truth_model - b.kl_truth_model).abs() < 1e-3);
+}

@@ -1,0 +1,80 @@
+// One test of the built page: its own host, its own browser, its own witnesses.
+// Invariant: a test passes only if no page it opened logged an error, threw, or asked anything of
+// another origin.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { chromium } from "playwright-core";
+import { serve } from "./server.mjs";
+import { Tab } from "./tab.mjs";
+
+const QUIET = [
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+// Without these the browser has `navigator.gpu` but gives no adapter.
+const WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+
+// Software WebGPU takes some 150 µs a dispatch, and the machine may be busy.
+const TIMEOUT = 240_000;
+
+// The folder of the built page.
+export function dist() {
+  assert.ok(process.env.BASIN_DIST, "BASIN_DIST names the built page; `cargo xtask test e2e` sets it");
+  return process.env.BASIN_DIST;
+}
+
+export function launch(webgpu) {
+  return chromium.launch({
+    executablePath: process.env.BASIN_CHROMIUM ?? "/usr/bin/chromium",
+    args: [...QUIET, ...(webgpu ? WEBGPU : [])],
+  });
+}
+
+// Registers a test. `body` gets `open(path)`, which opens a new tab of the page, and the host.
+export function story(name, body, { webgpu = true, mount = "/", viewport } = {}) {
+  test(name, { timeout: TIMEOUT }, async () => {
+    const host = await serve(dist(), mount);
+    const browser = await launch(webgpu);
+    try {
+      const context = await browser.newContext({
+        viewport: viewport ?? { width: 1280, height: 800 },
+        permissions: ["clipboard-read", "clipboard-write"],
+      });
+      const complaints = watch(context, host.origin);
+      const open = async (path = "") => {
+        const page = await context.newPage();
+        await page.goto(new URL(path, host.url).href);
+        return new Tab(page);
+      };
+      await body({ open, host });
+      assert.deepEqual(complaints, []);
+    } finally {
+      await browser.close();
+      await host.close();
+    }
+  });
+}
+
+// Collects everything that no page of ours should ever do.
+function watch(context, origin) {
+  const complaints = [];
+  context.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith(`${origin}/`) && !/^(data|blob|about):/.test(url)) {
+      complaints.push(`asked for ${url}`);
+    }
+  });
+  context.on("page", (page) => {
+    page.on("pageerror", (error) => complaints.push(`threw ${error}`));
+    page.on("crash", () => complaints.push("crashed"));
+    page.on("console", (message) => {
+      if (message.type() === "error") complaints.push(`logged ${message.text()}`);
+    });
+  });
+  return complaints;
+}

@@ -1,0 +1,239 @@
+//! Native integration tests: the golden run, and the command line.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod parity;
+
+use basin::engine::block_on;
+use burn::tensor::Device;
+use std::process::Command;
+
+fn basin(folder: &std::path::Path, arguments: &[&str]) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_basin"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+const TINY: &[&str] = &[
+    "train2d",
+    "--preset",
+    "gaussian-pcd",
+    "--width",
+    "8",
+    "--depth",
+    "1",
+    "--chains",
+    "16",
+    "--buffer",
+    "64",
+    "--steps",
+    "2",
+    "--grid",
+    "32",
+    "--fresh",
+    "20",
+    "--visits",
+    "2",
+    "--report-every",
+    "10",
+    "--json",
+];
+
+fn tiny(folder: &std::path::Path, more: &[&str]) -> std::process::Output {
+    basin(folder, &[TINY, more].concat())
+}
+
+fn lines(output: &std::process::Output) -> Vec<serde_json::Value> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn the_cpu_gives_the_golden_run() {
+    // 1e-5, not bits: the matrix product picks its kernel by the processor.
+    parity::compare(&block_on(parity::measure(Device::flex())), 1e-5);
+}
+
+#[test]
+#[ignore = "prints tests/golden/run.json anew"]
+fn print_golden() {
+    println!(
+        "{}",
+        serde_json::to_string(&block_on(parity::measure(Device::flex()))).unwrap()
+    );
+}
+
+#[test]
+fn train2d_prints_reports_and_a_last_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = tiny(folder.path(), &["--iterations", "30"]);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let lines = lines(&output);
+    assert_eq!(lines.len(), 4);
+    assert_eq!(lines[0]["event"], "report");
+    assert_eq!(lines[0]["losses"].as_array().unwrap().len(), 10);
+    let last = &lines[3];
+    assert_eq!(last["event"], "final");
+    assert_eq!(last["iterations"], 30);
+    assert_eq!(last["seed"], 1);
+    assert!(last["kl_truth_model"].as_f64().unwrap() > 0.0);
+    assert_eq!(last["fresh_samples"], 20);
+    assert!(
+        folder
+            .path()
+            .join("gaussian-pcd-seed1.safetensors")
+            .exists()
+    );
+}
+
+#[test]
+fn a_stopped_run_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = tiny(
+        folder.path(),
+        &["--iterations", "40", "--decay", "off", "--out", "whole"],
+    );
+    let part = tiny(
+        folder.path(),
+        &["--iterations", "20", "--decay", "off", "--out", "part"],
+    );
+    assert!(part.status.success());
+    let resumed = tiny(
+        folder.path(),
+        &[
+            "--resume",
+            "part/gaussian-pcd-seed1.safetensors",
+            "--iterations",
+            "40",
+            "--out",
+            "resumed",
+        ],
+    );
+    assert!(
+        resumed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&resumed.stderr)
+    );
+    let (a, b) = (lines(&whole), lines(&resumed));
+    let (a, b) = (a.last().unwrap(), b.last().unwrap());
+    for name in ["kl_truth_model", "mass_buffer", "mmd", "iterations"] {
+        assert_eq!(a[name], b[name], "{name}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_leaves_a_checkpoint() {
+    use std::io::{BufRead, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_basin"))
+        .args([TINY, &["--iterations", "1000000"]].concat())
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    // SIGINT, as Ctrl-C sends it.
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    std::io::copy(&mut output, &mut std::io::sink()).unwrap();
+    assert!(child.wait().unwrap().success());
+    let bytes = std::fs::read(folder.path().join("gaussian-pcd-seed1.safetensors")).unwrap();
+    assert!(
+        basin::engine::Checkpoint::from_bytes(&bytes)
+            .unwrap()
+            .iteration
+            >= 10
+    );
+}
+
+#[test]
+fn bad_input_is_a_clear_error() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "not a folder").unwrap();
+    std::fs::write(folder.path().join("broken.safetensors"), "nonsense").unwrap();
+    for (arguments, expected) in [
+        (&["train2d", "--preset", "mars"][..], "no preset"),
+        (&["train2d", "--steps", "1e9"], "outside its range"),
+        (&["train2d", "--sampler", "nuts"], "could not be read"),
+        (&["train2d", "--out", "file/inside"], "cannot write to"),
+        (
+            &["train2d", "--resume", "broken.safetensors"],
+            "no readable safetensors",
+        ),
+        (&["train2d", "--resume", "missing"], "cannot read missing"),
+        (&["train2d", "--preset", "points-pcd"], "points"),
+    ] {
+        let output = basin(folder.path(), arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(said.contains(expected), "{arguments:?} said {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+/// A device that is always full: the checkpoint cannot be written, and the program says so.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_a_clear_error() {
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/dev/full", folder.path().join("gaussian-pcd-seed1.part")).unwrap();
+    let output = tiny(folder.path(), &["--iterations", "10"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && said.contains("cannot write"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_runaway_stops_with_advice() {
+    let folder = tempfile::tempdir().unwrap();
+    let wild = [
+        "--lr",
+        "0.1",
+        "--clip",
+        "0",
+        "--warmup",
+        "0",
+        "--sampler",
+        "ula",
+        "--depth",
+        "3",
+        "--width",
+        "64",
+        "--iterations",
+        "5000",
+        "--decay",
+        "off",
+    ];
+    let kept: Vec<&str> = TINY
+        .iter()
+        .copied()
+        .filter(|a| !["--width", "8", "--depth", "1"].contains(a))
+        .collect();
+    let output = basin(folder.path(), &[&kept[..], &wild[..]].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && said.contains("ran away"),
+        "{said}"
+    );
+    assert!(
+        folder
+            .path()
+            .join("gaussian-pcd-seed1.safetensors")
+            .exists()
+    );
+}

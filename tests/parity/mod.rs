@@ -1,0 +1,104 @@
+//! One small run, the same natively and in the browser, and the numbers it must give.
+//!
+//! `tests/golden/run.json` was printed by `cargo test --test native -- --ignored print_golden`.
+
+use basin::data::Density;
+use basin::energy::{Architecture, Energy, LevelEnergy, membership_of};
+use basin::engine::Train2d;
+use basin::rng::{Draws, Stream};
+use basin::settings::{Key, Settings};
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// What a run is held to.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Golden {
+    /// Checksums of the initial weights' and first data's bits.
+    pub weights: u64,
+    pub data: u64,
+    /// Energies at fixed points and levels after ten iterations.
+    pub energies: Vec<f32>,
+}
+
+pub fn golden() -> Golden {
+    serde_json::from_str(include_str!("../golden/run.json")).unwrap()
+}
+
+pub fn settings() -> Settings {
+    let mut s = Settings::default();
+    for (key, text) in [
+        (Key::Width, "32"),
+        (Key::Depth, "2"),
+        (Key::Chains, "32"),
+        (Key::Buffer, "256"),
+        (Key::Steps, "5"),
+        (Key::Levels, "3"),
+        (Key::Grid, "32"),
+        (Key::Warmup, "4"),
+    ] {
+        s.set_text(key, text).unwrap();
+    }
+    s
+}
+
+/// FNV-1a of the values' bits.
+fn checksum(values: impl IntoIterator<Item = f32>) -> u64 {
+    values
+        .into_iter()
+        .flat_map(|v| v.to_bits().to_le_bytes())
+        .fold(0xcbf2_9ce4_8422_2325, |h, b| {
+            (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+        })
+}
+
+pub async fn measure(device: Device) -> Golden {
+    let settings = settings();
+    let mut run = Train2d::new(settings.clone(), device.clone()).unwrap();
+    run.advance(10).await.unwrap();
+    let (n, levels) = (32, run.schedule().levels());
+    let points = Draws::new(8, Stream::Test, 0).normals(2 * n);
+    let x = Tensor::<2>::from_data(TensorData::new(points, [n, 2]), &device) * 2.0;
+    let model = run.model();
+    let mut energies = Vec::new();
+    for t in 0..levels {
+        let at = model.at(membership_of(t, levels, 1, &device));
+        energies.extend(
+            at.energy(x.clone())
+                .into_data_async()
+                .await
+                .unwrap()
+                .iter::<f32>(),
+        );
+    }
+    // Every data set, so that a difference between platforms in any of them shows.
+    let data = basin::settings::DATASETS
+        .iter()
+        .filter(|name| **name != "points")
+        .flat_map(|name| {
+            let mut s = settings.clone();
+            s.set_text(Key::Dataset, name).unwrap();
+            Density::from_settings(&s)
+                .unwrap()
+                .sample(200, &Draws::new(1, Stream::Data, 0))
+        });
+    Golden {
+        weights: checksum(Architecture::from_settings(&settings).init(1)),
+        data: checksum(data.flatten()),
+        energies,
+    }
+}
+
+/// Holds a measurement to the golden one: bits of weights and data, energies to `tolerance`
+/// relative to the largest.
+pub fn compare(got: &Golden, tolerance: f32) {
+    let expected = golden();
+    assert_eq!(got.weights, expected.weights, "initial weights");
+    assert_eq!(got.data, expected.data, "data");
+    let scale = expected.energies.iter().fold(0.0f32, |m, e| m.max(e.abs()));
+    for (i, (a, b)) in got.energies.iter().zip(&expected.energies).enumerate() {
+        assert!(
+            (a - b).abs() <= tolerance * scale,
+            "energy {i}: {a} against {b} (scale {scale})"
+        );
+    }
+    assert_eq!(got.energies.len(), expected.energies.len());
+}
