@@ -60,6 +60,18 @@ impl Schedule {
         self.abar[t].sqrt()
     }
 
+    /// Coordinates, row by row, of clean points diffused to the level given for each, with standard
+    /// normal `noise` of two numbers a point.
+    pub fn diffuse(&self, clean: &[[f32; 2]], labels: &[usize], noise: &[f32]) -> Vec<f32> {
+        let coordinates = clean.as_flattened().iter().zip(noise).enumerate();
+        coordinates
+            .map(|(i, (x, z))| {
+                let t = labels[i / 2];
+                self.signal(t) as f32 * x + self.noise(t) as f32 * z
+            })
+            .collect()
+    }
+
     /// Deviation of the total noise at level `t`: sqrt(1 - abar_t).
     pub fn noise(&self, t: usize) -> f64 {
         (1.0 - self.abar[t]).sqrt()

@@ -204,10 +204,8 @@ impl Report {
 
     /// The first loss that is no number or left its bounds, if any did.
     pub fn runaway(&self) -> Option<f32> {
-        self.losses
-            .iter()
-            .copied()
-            .find(|loss| !(loss.abs() <= Self::LOSS_LIMIT))
+        let bounded = |loss: f32| loss.is_finite() && loss.abs() <= Self::LOSS_LIMIT;
+        self.losses.iter().copied().find(|&loss| !bounded(loss))
     }
 }
 

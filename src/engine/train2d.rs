@@ -214,7 +214,7 @@ impl Train2d {
     /// # Errors
     /// If the device fails to answer.
     pub async fn wait(&self) -> Result<(), TrainError> {
-        let first = self.flat.clone().slice([0..1]);
+        let first = self.flat.clone().slice(0..1);
         read(vec![first.into()]).await?;
         Ok(())
     }
@@ -280,15 +280,7 @@ impl Train2d {
             .map(|i| pick.below(i as u32, levels as u32) as usize)
             .collect();
         let noise = of(Stream::DataNoise).normals(2 * n);
-        let x = clean
-            .as_flattened()
-            .iter()
-            .enumerate()
-            .map(|(i, &x)| {
-                let t = labels[i / 2];
-                self.schedule.signal(t) as f32 * x + self.schedule.noise(t) as f32 * noise[i]
-            })
-            .collect();
+        let x = self.schedule.diffuse(&clean, &labels, &noise);
         Labelled {
             x: Tensor::from_data(TensorData::new(x, [n, 2]), &self.device),
             member: membership_of_labels(&labels, levels, &self.device),

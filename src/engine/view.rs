@@ -123,17 +123,13 @@ impl Train2d {
             .density
             .sample(POINTS, &Draws::new(seed, Stream::Evaluation, u64::MAX));
         let z = Draws::new(seed, Stream::EvaluationStart, u64::MAX).normals(2 * POINTS);
-        let points: Vec<[f32; 2]> = clean
-            .iter()
-            .zip(z.chunks_exact(2))
-            .map(|(x, z)| [0, 1].map(|axis| signal as f32 * x[axis] + noise as f32 * z[axis]))
-            .collect();
+        let points = self.schedule.diffuse(&clean, &[level; POINTS], &z);
         self.view.plane = Some(Plane {
             key,
             x: matrix(&cells(camera.centre, camera.half, grid), &self.device),
             arrows: matrix(&cells(camera.centre, camera.half, ARROWS), &self.device),
             truth: Tensor::from_data(truth.as_slice(), &self.device),
-            points: matrix(&points, &self.device),
+            points: Tensor::from_data(TensorData::new(points, [POINTS, 2]), &self.device),
         });
     }
 

@@ -102,9 +102,22 @@ pub fn objective(
         "data" => Start::Data,
         _ => Start::Noise,
     };
-    let places = || match start {
-        Start::Noise => points(draws.normals(2 * size), device),
-        Start::Data => points(data(size, &draws).into_flattened(), device),
+    let levels = schedule.levels();
+    // Equal blocks of labels, as in the released code.
+    let labels: Vec<usize> = (0..size).map(|i| i * levels / size).collect();
+    let buffer = || {
+        let noise = draws.normals(2 * size);
+        let places = match start {
+            Start::Noise => noise,
+            Start::Data => {
+                let clean = data(size, &Draws::new(seed, Stream::Data, u64::MAX));
+                schedule.diffuse(&clean, &labels, &noise)
+            }
+        };
+        ReplayBuffer::new(
+            points(places, device),
+            membership_of_labels(&labels, levels, device),
+        )
     };
     match settings.choice(Key::Method) {
         "cd" => Box::new(cd::ContrastiveDivergence { start: Start::Data }),
@@ -113,18 +126,12 @@ pub fn objective(
         }),
         "pcd" => Box::new(pcd::PersistentContrastiveDivergence {
             start,
-            buffer: ReplayBuffer::new(places(), Tensor::ones([size, 1], device)),
+            buffer: buffer(),
         }),
-        _ => {
-            let levels = schedule.levels();
-            // Equal blocks of labels, as in the released code.
-            let labels: Vec<usize> = (0..size).map(|i| i * levels / size).collect();
-            let member = membership_of_labels(&labels, levels, device);
-            Box::new(da_ebm::DaEbm {
-                start,
-                buffer: ReplayBuffer::new(places(), member),
-            })
-        }
+        _ => Box::new(da_ebm::DaEbm {
+            start,
+            buffer: buffer(),
+        }),
     }
 }
 

@@ -31,6 +31,10 @@ pub enum JumpKind {
 
 /// The random input of one label move.
 #[derive(Clone)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one a transition, never stored: a box would cost more than it saves"
+)]
 pub enum Jump {
     /// `[n, levels]` standard Gumbel draws.
     Global(Tensor<2>),
