@@ -104,17 +104,6 @@ pub async fn open_gpu() -> Result<Opened, WhyCpu> {
         .await
         .map_err(|error| WhyCpu::NoWebGpu(error.to_string()))?;
 
-    let lost = Arc::new(Mutex::new(None));
-    let sign = Arc::clone(&lost);
-    device.set_device_lost_callback(move |reason, message| {
-        let said = format!("{reason:?}: {message}");
-        *sign.lock().unwrap_or_else(PoisonError::into_inner) = Some(said);
-    });
-    device.on_uncaptured_error(Arc::new(|error: wgpu::Error| {
-        let message = error.to_string();
-        web_sys::console::error_1(&message.as_str().into());
-        post::fault(&message);
-    }));
     let backend = info.backend;
     let setup = WgpuSetup {
         instance,
@@ -128,6 +117,22 @@ pub async fn open_gpu() -> Result<Opened, WhyCpu> {
         .setup(setup.clone())
         .init()
         .map_err(|error| WhyCpu::NoWebGpu(error.to_string()))?;
+    // After burn's own: its handler of uncaptured errors panics, and the last one set counts.
+    let lost = Arc::new(Mutex::new(None));
+    let sign = Arc::clone(&lost);
+    setup
+        .device
+        .set_device_lost_callback(move |reason, message| {
+            let said = format!("{reason:?}: {message}");
+            *sign.lock().unwrap_or_else(PoisonError::into_inner) = Some(said);
+        });
+    setup
+        .device
+        .on_uncaptured_error(Arc::new(|error: wgpu::Error| {
+            let message = error.to_string();
+            web_sys::console::error_1(&message.as_str().into());
+            post::fault(&message);
+        }));
     let checks = self_test(&device)
         .await
         .map_err(|error| WhyCpu::NoWebGpu(format!("{error:?}")))?;

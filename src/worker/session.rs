@@ -35,8 +35,9 @@ const STRIP: Duration = Duration::from_millis(500);
 /// Time between two checkpoints.
 const CHECKPOINT: Duration = Duration::from_secs(5);
 
-/// A wait on the device that lasts longer means that it is gone.
-const DEADLINE_MS: u32 = 30_000;
+/// A wait on the device that lasts longer means that it is gone. Software WebGPU takes half a minute
+/// to compile the kernels of a first iteration.
+const DEADLINE_MS: u32 = 180_000;
 
 /// Everything the worker owns.
 pub struct Session {

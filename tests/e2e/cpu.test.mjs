@@ -29,4 +29,4 @@ story("the CPU can be asked for", async ({ open }) => {
   const tab = await open(`?cpu=1${tiny}`);
   await tab.stepReaches(1);
   assert.match(await tab.text("backend"), /cpu/i);
-});
+}, { webgpu: true });
