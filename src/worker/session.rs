@@ -221,6 +221,8 @@ impl Session {
         let can = self.run.as_ref().is_some_and(|run| !run.finished());
         self.playing = playing && can;
         self.next_iteration = Instant::now();
+        // A pause shows the iteration that it came at, not that of the last report.
+        self.next_report = Instant::now();
         post::event(&Event::Playing(self.playing));
     }
 
