@@ -167,13 +167,7 @@ impl Session {
                 self.next_strip = Instant::now();
             }
             Command::Probe(at) => self.probe = at,
-            Command::Compare => match &self.run {
-                Some(run) => match Comparing::start(run).await {
-                    Ok(comparing) => self.comparing = Some(comparing),
-                    Err(error) => self.fail(error).await,
-                },
-                None => {}
-            },
+            Command::Compare => self.start_comparison().await,
             Command::StopCompare => self.comparing = None,
             Command::Export => self.export().await,
             Command::Import(bytes) => match Checkpoint::from_bytes(&bytes) {
@@ -387,6 +381,14 @@ impl Session {
             self.next_strip = Instant::now();
         }
         Ok(())
+    }
+
+    async fn start_comparison(&mut self) {
+        let Some(run) = &self.run else { return };
+        match guarded(Comparing::start(run)).await {
+            Ok(comparing) => self.comparing = Some(comparing),
+            Err(error) => self.fail(error).await,
+        }
     }
 
     async fn export(&mut self) {
