@@ -10,6 +10,8 @@ pub mod diffusion;
 pub mod energy;
 #[cfg(feature = "compute")]
 pub mod engine;
+#[cfg(feature = "compute")]
+pub mod kernel;
 pub mod metric;
 #[cfg(feature = "compute")]
 pub mod objective;

@@ -4,7 +4,7 @@
 //! messages that came from outside (a browser, a driver, a file system). The page is a fold over
 //! events, so a recorded stream of them replays a run.
 
-use crate::settings::{Notice, Settings};
+use crate::settings::Settings;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// What the page asks of the worker.
@@ -116,8 +116,6 @@ pub enum Event {
         iteration: u64,
         backend: Backend,
     },
-    /// Settings or a file had to be changed to fit.
-    Notice(Notice),
     /// Something failed that was not foreseen; the message is the system's own.
     Fault {
         message: String,

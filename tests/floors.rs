@@ -20,8 +20,13 @@ const FLOORS: &[(&str, u32)] = &[
     ("settings", 0),
 ];
 
-/// Uses on one floor that the design allows: a message holds settings, a test draws numbers.
-const SIDEWAYS: &[(&str, &str)] = &[("protocol", "settings"), ("settings", "rng")];
+/// Uses on one floor that the design allows: a message holds settings, a test draws numbers, a
+/// network runs on its kernels.
+const SIDEWAYS: &[(&str, &str)] = &[
+    ("protocol", "settings"),
+    ("settings", "rng"),
+    ("energy", "kernel"),
+];
 
 /// What the page must never link, and the worker neither.
 const FORBIDDEN: &[(&str, &[&str])] = &[

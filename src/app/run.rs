@@ -134,7 +134,6 @@ impl Run {
                     "The run goes on at iteration {iteration} {place}."
                 )))
             }
-            Event::Notice(notice) => Some(Outcome::Say(notice.to_string())),
             Event::Fault { message } => Some(Outcome::Fault(message)),
         }
     }

@@ -107,7 +107,7 @@ impl LevelEnergy for GaussianMixture {
     }
 
     fn at(&self, membership: Tensor<2>) -> MixtureAt {
-        let column = |v: &Tensor<1>| membership.clone().matmul(v.clone().unsqueeze_dim(1));
+        let column = |v: &Tensor<1>| (membership.clone() * v.clone().unsqueeze::<2>()).sum_dim(1);
         MixtureAt {
             mixture: self.clone(),
             signal: column(&self.signal),

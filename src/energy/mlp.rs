@@ -6,11 +6,13 @@
 //! network outputs -E, and the sign is absorbed by its last layer.
 
 use super::embedding::sinusoidal;
-use super::{Energy, Layout, LevelEnergy};
+use super::{Block, Energy, Layout, LevelEnergy};
+use crate::kernel::{self, MlpKernels, Network};
 use crate::rng::{Draws, Stream};
 use crate::settings::{Key, Settings};
-use burn::tensor::{Device, Gradients, Tensor, TensorData, activation};
+use burn::tensor::{Gradients, Tensor, TensorData, activation};
 use std::cell::OnceCell;
+use std::rc::Rc;
 
 /// A scalar function applied to every unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +96,17 @@ impl Architecture {
         }
     }
 
+    /// What kernels are compiled for.
+    fn network(&self) -> Network {
+        Network {
+            width: self.width,
+            depth: self.depth,
+            levels: self.levels.unwrap_or(0),
+            activation: self.activation as u32,
+            confinement: self.confinement,
+        }
+    }
+
     /// The offset table: hidden layers, the output layer, then the gates' time network.
     pub fn layout(&self) -> Layout {
         let mut layout = Layout::default();
@@ -157,67 +170,109 @@ impl Architecture {
 
 /// A network around a flat buffer of weights.
 #[derive(Clone)]
-pub struct Mlp {
+pub struct Mlp(Rc<Parts>);
+
+/// What clones of a network share; all but the first four are made on first use.
+struct Parts {
     architecture: Architecture,
     layout: Layout,
-    blocks: Vec<Tensor<2>>,
-    /// `[levels, width]` sinusoidal embeddings of a gated network's levels.
-    embedding: Option<Tensor<2>>,
-    /// Gates per layer, `[levels, width]`, made on first use.
+    /// The flat buffer `[parameters]`; a tracked network has only its blocks.
+    flat: Option<Tensor<1>>,
+    /// Whether the weights lie on a GPU.
+    on_gpu: bool,
+    blocks: OnceCell<Vec<Tensor<2>>>,
+    /// Gates per layer, `[levels, width]`.
     gates: OnceCell<Vec<Tensor<2>>>,
+    kernels: OnceCell<Option<MlpKernels>>,
 }
 
 impl Mlp {
     /// A view of the flat buffer `[parameters]`.
     pub fn new(architecture: &Architecture, flat: &Tensor<1>) -> Self {
-        let layout = architecture.layout();
-        let blocks = layout
-            .blocks
-            .iter()
-            .map(|block| flat.clone().slice(block.range()).reshape(block.shape))
-            .collect();
-        Self::of_blocks(architecture, layout, blocks, &flat.device())
+        Self(Rc::new(Parts {
+            architecture: architecture.clone(),
+            layout: architecture.layout(),
+            flat: Some(flat.clone()),
+            on_gpu: kernel::on_gpu(flat),
+            blocks: OnceCell::new(),
+            gates: OnceCell::new(),
+            kernels: OnceCell::new(),
+        }))
     }
 
     /// The same view with every block a leaf of an autodiff graph, for parameter gradients.
     pub fn tracked(architecture: &Architecture, flat: &Tensor<1>) -> Self {
         let view = Self::new(architecture, flat);
         let blocks: Vec<_> = view
-            .blocks
-            .into_iter()
-            .map(|b| b.autodiff().require_grad())
-            .collect();
-        let device = blocks[0].device();
-        Self::of_blocks(architecture, view.layout, blocks, &device)
-    }
-
-    fn of_blocks(
-        architecture: &Architecture,
-        layout: Layout,
-        blocks: Vec<Tensor<2>>,
-        device: &Device,
-    ) -> Self {
-        let embedding = architecture.levels.map(|levels| {
-            let width = architecture.width;
-            let rows: Vec<f32> = (0..levels).flat_map(|t| sinusoidal(t, width)).collect();
-            Tensor::from_data(TensorData::new(rows, [levels, width]), device)
-        });
-        Self {
-            architecture: architecture.clone(),
-            layout,
-            blocks,
-            embedding,
-            gates: OnceCell::new(),
-        }
-    }
-
-    /// The flat gradient `[parameters]` of a tracked network; zero where a block had no part.
-    pub fn gradient(&self, gradients: &mut Gradients) -> Tensor<1> {
-        let parts = self
-            .layout
-            .blocks
+            .blocks()
             .iter()
-            .zip(&self.blocks)
+            .map(|b| b.clone().autodiff().require_grad())
+            .collect();
+        Self(Rc::new(Parts {
+            architecture: architecture.clone(),
+            layout: architecture.layout(),
+            flat: None,
+            on_gpu: view.0.on_gpu,
+            blocks: OnceCell::from(blocks),
+            gates: OnceCell::new(),
+            kernels: OnceCell::from(None),
+        }))
+    }
+
+    fn blocks(&self) -> &[Tensor<2>] {
+        let Parts {
+            layout,
+            flat,
+            blocks,
+            ..
+        } = &*self.0;
+        blocks.get_or_init(|| {
+            let flat = flat.as_ref().expect("a network without blocks has a buffer");
+            let block = |b: &Block| flat.clone().slice(b.range()).reshape(b.shape);
+            layout.blocks.iter().map(block).collect()
+        })
+    }
+
+    /// The kernels of the network, where its weights are on a GPU.
+    fn kernels(&self) -> Option<&MlpKernels> {
+        let parts = &*self.0;
+        let made = parts.kernels.get_or_init(|| {
+            let gates = self.gates();
+            let table = (!gates.is_empty()).then(|| Tensor::cat(gates.to_vec(), 0));
+            let network = parts.architecture.network();
+            MlpKernels::new(network, parts.flat.as_ref()?, table.as_ref())
+        });
+        made.as_ref()
+    }
+
+    /// `sum of weight E(x, label)` over the rows of x `[n, 2]`, memberships `[n, levels]` and weights
+    /// `[n]`, with its gradient over the flat buffer, by kernels; `None` where there are none.
+    pub(crate) fn weighted_sum(
+        &self,
+        x: &Tensor<2>,
+        member: &Tensor<2>,
+        weight: &Tensor<1>,
+    ) -> Option<(Tensor<1>, Tensor<1>)> {
+        let parts = &*self.0;
+        let marks = Tensor::stack(vec![labels(member), weight.clone()], 1);
+        let found = self.kernels()?.tape(x, &marks)?;
+        let Some(by_gates) = found.gates else {
+            return Some((found.sum, found.layers));
+        };
+        // The gates' own network is small: autodiff carries the gradient through it.
+        let tracked = Self::tracked(&parts.architecture, parts.flat.as_ref()?);
+        let gates = Tensor::cat(tracked.gates().to_vec(), 0);
+        let mut gradients = (gates * by_gates.autodiff()).sum().backward();
+        let layers = 2 * (parts.architecture.depth + 1);
+        let by_time_network = tracked.gradient(&mut gradients, layers);
+        Some((found.sum, Tensor::cat(vec![found.layers, by_time_network], 0)))
+    }
+
+    /// The flat gradient of a tracked network from block `first` on; zero where a block had no part.
+    pub fn gradient(&self, gradients: &mut Gradients, first: usize) -> Tensor<1> {
+        let blocks = self.0.layout.blocks.iter().zip(self.blocks());
+        let parts = blocks
+            .skip(first)
             .map(|(spec, block)| {
                 let entries = spec.range().len();
                 match block.grad_remove(gradients) {
@@ -230,26 +285,35 @@ impl Mlp {
     }
 
     fn hidden(&self, l: usize) -> (Tensor<2>, Tensor<2>) {
-        (self.blocks[2 * l].clone(), self.blocks[2 * l + 1].clone())
+        let blocks = self.blocks();
+        (blocks[2 * l].clone(), blocks[2 * l + 1].clone())
     }
 
     fn output(&self) -> (Tensor<2>, Tensor<2>) {
-        self.hidden(self.architecture.depth)
+        self.hidden(self.0.architecture.depth)
     }
 
     /// The multiplicative gates of each layer at each level, `depth` of `[levels, width]`.
     fn gates(&self) -> &[Tensor<2>] {
-        self.gates.get_or_init(|| {
-            let Some(embedding) = &self.embedding else {
+        let Architecture {
+            width,
+            depth,
+            levels,
+            ..
+        } = self.0.architecture;
+        self.0.gates.get_or_init(|| {
+            let Some(levels) = levels else {
                 return Vec::new();
             };
+            let rows: Vec<f32> = (0..levels).flat_map(|t| sinusoidal(t, width)).collect();
+            let device = self.blocks()[0].device();
+            let embedding = Tensor::from_data(TensorData::new(rows, [levels, width]), &device);
             let linear = |x: Tensor<2>, l: usize| {
                 let (w, b) = self.hidden(l);
-                x.matmul(w) + b
+                product(x, w, self.0.on_gpu) + b
             };
-            let depth = self.architecture.depth;
             let softplus = |a| Activation::Softplus.value(a);
-            let hidden = softplus(linear(embedding.clone(), depth + 1));
+            let hidden = softplus(linear(embedding, depth + 1));
             let gate = softplus(linear(hidden, depth + 2));
             (0..depth)
                 .map(|l| linear(gate.clone(), depth + 3 + l))
@@ -258,26 +322,44 @@ impl Mlp {
     }
 }
 
+/// The matrix product of a few rows `[n, k]` with `[k, m]`. On a GPU as a sum over a broadcast: burn
+/// compiles a large kernel for every shape of a matrix product, seconds of start-up each.
+fn product(a: Tensor<2>, b: Tensor<2>, on_gpu: bool) -> Tensor<2> {
+    if !on_gpu {
+        return a.matmul(b);
+    }
+    let terms = a.unsqueeze_dim::<3>(2) * b.unsqueeze_dim::<3>(0);
+    terms.sum_dim(1).squeeze_dim(1)
+}
+
+/// The label of each row of a membership `[n, levels]`, as a number, `[n]`.
+pub(crate) fn labels(member: &Tensor<2>) -> Tensor<1> {
+    let [_, levels] = member.dims();
+    let numbers: Vec<f32> = (0..levels).map(|t| t as f32).collect();
+    let numbers = Tensor::<2>::from_data(TensorData::new(numbers, [1, levels]), &member.device());
+    (member.clone() * numbers).sum_dim(1).squeeze_dim(1)
+}
+
 impl LevelEnergy for Mlp {
     type At = MlpAt;
 
     fn levels(&self) -> usize {
-        self.architecture.levels.unwrap_or(1)
+        self.0.architecture.levels.unwrap_or(1)
     }
 
-    fn at(&self, membership: Tensor<2>) -> MlpAt {
-        let gates = self
-            .gates()
-            .iter()
-            .map(|g| membership.clone().matmul(g.clone()))
-            .collect();
+    fn at(&self, member: Tensor<2>) -> MlpAt {
         MlpAt {
             net: self.clone(),
-            gates,
+            member,
+            gates: OnceCell::new(),
+            labels: OnceCell::new(),
         }
     }
 
     fn all_levels(&self, x: Tensor<2>) -> Tensor<2> {
+        if let Some(energy) = self.kernels().and_then(|k| k.all_levels(&x)) {
+            return energy;
+        }
         let [n, _] = x.dims();
         let levels = self.levels();
         // One pass over levels × points rows: a sixth of the dispatches of a pass per level.
@@ -300,18 +382,32 @@ pub struct Jet {
 #[derive(Clone)]
 pub struct MlpAt {
     net: Mlp,
+    /// `[n or 1, levels]`
+    member: Tensor<2>,
     /// Gates per layer, `[n or 1, width]`; empty for a plain network.
-    gates: Vec<Tensor<2>>,
+    gates: OnceCell<Vec<Tensor<2>>>,
+    /// `[n or 1]`
+    labels: OnceCell<Tensor<1>>,
 }
 
 impl MlpAt {
+    fn gates(&self) -> &[Tensor<2>] {
+        let of_level = |g: &Tensor<2>| self.member.clone().matmul(g.clone());
+        self.gates
+            .get_or_init(|| self.net.gates().iter().map(of_level).collect())
+    }
+
+    fn labels(&self) -> &Tensor<1> {
+        self.labels.get_or_init(|| labels(&self.member))
+    }
+
     /// Applies layer `l` to `h`: the input of its activation, and its output. The first gate acts
     /// before the activation, the others after it, as in the released code.
     fn layer(&self, l: usize, h: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
         let (w, b) = self.net.hidden(l);
         let a = h.matmul(w) + b;
-        let act = self.net.architecture.activation;
-        match self.gates.get(l) {
+        let act = self.net.0.architecture.activation;
+        match self.gates().get(l) {
             Some(gate) if l == 0 => {
                 let a = a * gate.clone();
                 (a.clone(), act.value(a))
@@ -322,7 +418,7 @@ impl MlpAt {
     }
 
     fn forward(&self, x: Tensor<2>) -> (Vec<Tensor<2>>, Tensor<1>) {
-        let depth = self.net.architecture.depth;
+        let depth = self.net.0.architecture.depth;
         let mut inputs = Vec::with_capacity(depth);
         let mut h = x.clone();
         for l in 0..depth {
@@ -331,21 +427,21 @@ impl MlpAt {
             h = out;
         }
         let (w, b) = self.net.output();
-        let confined = x.powi_scalar(2).sum_dim(1) * self.net.architecture.confinement;
+        let confined = x.powi_scalar(2).sum_dim(1) * self.net.0.architecture.confinement;
         (inputs, (h.matmul(w) + b + confined).squeeze_dim(1))
     }
 
     /// Value, slope and curvature along directions `v` `[n, 2]` by forward 2-jets: one pass, about
     /// three times the work of [`Energy::energy`].
     pub fn jet(&self, x: Tensor<2>, v: Tensor<2>) -> Jet {
-        let act = self.net.architecture.activation;
+        let act = self.net.0.architecture.activation;
         let (mut z0, mut z1, mut z2) = (x.clone(), v.clone(), v.zeros_like());
-        for l in 0..self.net.architecture.depth {
+        for l in 0..self.net.0.architecture.depth {
             let (w, b) = self.net.hidden(l);
             let mut a0 = z0.matmul(w.clone()) + b;
             let mut a1 = z1.matmul(w.clone());
             let mut a2 = z2.matmul(w);
-            if let (0, Some(gate)) = (l, self.gates.first()) {
+            if let (0, Some(gate)) = (l, self.gates().first()) {
                 a0 = a0 * gate.clone();
                 a1 = a1 * gate.clone();
                 a2 = a2 * gate.clone();
@@ -354,14 +450,14 @@ impl MlpAt {
             z2 = act.bend(a0.clone()) * a1.clone().powi_scalar(2) + slope.clone() * a2;
             z1 = slope * a1;
             z0 = act.value(a0);
-            if let (1.., Some(gate)) = (l, self.gates.get(l)) {
+            if let (1.., Some(gate)) = (l, self.gates().get(l)) {
                 z0 = z0 * gate.clone();
                 z1 = z1 * gate.clone();
                 z2 = z2 * gate.clone();
             }
         }
         let (w, b) = self.net.output();
-        let c = self.net.architecture.confinement;
+        let c = self.net.0.architecture.confinement;
         let row_sum = |t: Tensor<2>| t.sum_dim(1);
         let value = z0.matmul(w.clone()) + b + row_sum(x.clone().powi_scalar(2)) * c;
         let first = z1.matmul(w.clone()) + row_sum(x * v.clone()) * (2.0 * c);
@@ -376,20 +472,41 @@ impl MlpAt {
 
 impl Energy for MlpAt {
     fn energy(&self, x: Tensor<2>) -> Tensor<1> {
-        self.forward(x).1
+        let kernels = self.net.kernels();
+        kernels
+            .and_then(|k| k.energy(&x, self.labels()))
+            .unwrap_or_else(|| self.forward(x).1)
+    }
+
+    fn langevin(
+        &self,
+        x: &Tensor<2>,
+        step: &Tensor<2>,
+        noise: &Tensor<3>,
+        adjusted: bool,
+    ) -> Option<Tensor<3>> {
+        let kernels = self.net.kernels()?;
+        let [n, _] = x.dims();
+        let labels = self.labels().clone().reshape([-1, 1]).expand([n, 1]);
+        let start = Tensor::cat(vec![x.clone(), labels, step.clone()], 1);
+        kernels.chains(&start, noise, adjusted)
     }
 
     fn energy_and_grad(&self, x: Tensor<2>) -> (Tensor<1>, Tensor<2>) {
-        let act = self.net.architecture.activation;
+        let kernels = self.net.kernels();
+        if let Some(both) = kernels.and_then(|k| k.energy_and_grad(&x, self.labels())) {
+            return both;
+        }
+        let act = self.net.0.architecture.activation;
         let (inputs, energy) = self.forward(x.clone());
         let mut g = self.net.output().0.transpose();
         for (l, a) in inputs.into_iter().enumerate().rev() {
-            if let Some(gate) = self.gates.get(l) {
+            if let Some(gate) = self.gates().get(l) {
                 g = g * gate.clone();
             }
             g = (g * act.slope(a)).matmul(self.net.hidden(l).0.transpose());
         }
-        (energy, g + x * (2.0 * self.net.architecture.confinement))
+        (energy, g + x * (2.0 * self.net.0.architecture.confinement))
     }
 }
 

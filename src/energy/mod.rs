@@ -11,6 +11,7 @@ mod mlp;
 
 pub use layout::{Block, Layout};
 pub use mixture::GaussianMixture;
+pub(crate) use mlp::labels;
 pub use mlp::{Activation, Architecture, Jet, Mlp};
 
 use burn::tensor::Tensor;
@@ -22,6 +23,20 @@ pub trait Energy {
 
     /// Energies `[n]` and their gradients ∂E/∂x `[n, 2]`.
     fn energy_and_grad(&self, x: Tensor<2>) -> (Tensor<1>, Tensor<2>);
+
+    /// Places and acceptance `[k, n, 3]` after each of k transitions of Langevin dynamics from `x`
+    /// `[n, 2]` with proposal deviations `step` `[n, 1]`, with the Metropolis test if `adjusted`.
+    /// `noise` `[k, n, 3]` holds two normals and the logarithm of a uniform. `None` where no kernel
+    /// does this at once.
+    fn langevin(
+        &self,
+        _x: &Tensor<2>,
+        _step: &Tensor<2>,
+        _noise: &Tensor<3>,
+        _adjusted: bool,
+    ) -> Option<Tensor<3>> {
+        None
+    }
 }
 
 /// A family of energies over noise levels, E(x, t), with one common normalising constant.

@@ -29,7 +29,6 @@ pub struct Checkpoint {
     pub members: Vec<f32>,
     /// `[levels]` proposal deviations.
     pub steps: Vec<f32>,
-    pub levels: usize,
 }
 
 /// Why a file is no checkpoint.
@@ -72,6 +71,7 @@ impl Checkpoint {
     /// Name, shape and values of each array of the file.
     fn arrays(&self) -> Vec<(String, Vec<usize>, &[f32])> {
         let layout = Architecture::from_settings(&self.settings).layout();
+        let levels = schedule(&self.settings).levels();
         let mut arrays: Vec<(String, Vec<usize>, &[f32])> = layout
             .blocks
             .iter()
@@ -83,16 +83,12 @@ impl Checkpoint {
         let parameters = layout.parameters();
         arrays.push(("adam/first".into(), vec![parameters], &self.first));
         arrays.push(("adam/second".into(), vec![parameters], &self.second));
-        arrays.push(("sampler/window".into(), vec![self.levels, 2], &self.window));
-        arrays.push(("sampler/steps".into(), vec![self.levels], &self.steps));
+        arrays.push(("sampler/window".into(), vec![levels, 2], &self.window));
+        arrays.push(("sampler/steps".into(), vec![levels], &self.steps));
         let buffer = buffer_size(&self.settings);
         if buffer > 0 {
             arrays.push(("chains/x".into(), vec![buffer, 2], &self.chains));
-            arrays.push((
-                "chains/level".into(),
-                vec![buffer, self.levels],
-                &self.members,
-            ));
+            arrays.push(("chains/level".into(), vec![buffer, levels], &self.members));
         }
         arrays
     }
@@ -102,9 +98,6 @@ impl Checkpoint {
     /// # Errors
     /// The first array that does not fit or is not finite.
     pub fn validate(&self) -> Result<(), CheckpointError> {
-        if self.levels != schedule(&self.settings).levels() {
-            return Err(CheckpointError::Shape("levels".into()));
-        }
         for (name, shape, values) in self.arrays() {
             if values.len() != shape.iter().product::<usize>() {
                 return Err(CheckpointError::Shape(name));
@@ -213,7 +206,6 @@ impl Checkpoint {
             chains: optional("chains/x")?,
             members: optional("chains/level")?,
             steps: array("sampler/steps")?,
-            levels: schedule(&settings).levels(),
             settings,
         };
         checkpoint.validate()?;
@@ -258,7 +250,6 @@ mod tests {
             chains: draw(40, 4),
             members: draw(140, 5),
             steps: draw(7, 6),
-            levels: 7,
         }
     }
 

@@ -96,7 +96,7 @@ impl Comparing {
             model: run.model(),
             density: run.density.clone(),
             kernel: kernel(&run.settings),
-            steps: Tensor::from_data(run.steps.as_slice(), &device),
+            steps: run.steps.clone(),
             levels,
             seed,
             iteration: run.iteration(),

@@ -34,7 +34,7 @@ pub async fn fresh_samples(
     let levels = run.schedule.levels();
     let seed = run.settings.int(Key::Seed) as u64;
     let model = run.model();
-    let steps = Tensor::from_data(run.steps.as_slice(), device);
+    let steps = run.steps.clone();
     let start = Draws::new(seed, Stream::EvaluationStart, 0).normals(2 * n);
     let mut chains = Labelled {
         x: Tensor::from_data(TensorData::new(start, [n, 2]), device),

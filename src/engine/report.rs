@@ -1,7 +1,7 @@
 //! Snapshots of a run: exact distances to the truth on a grid, and diagnostics of its chains.
 //!
-//! Invariant: a report reads the device once and changes nothing about the run but the counters
-//! that say "since the last report".
+//! Invariant: a report changes nothing about the run but the counters that say "since the last
+//! report"; it waits for the device three times.
 
 use super::train2d::{Train2d, TrainError, rates};
 use super::{Reading, read};
@@ -154,6 +154,7 @@ impl Train2d {
         let mut readings: Vec<Reading> = vec![
             clean.energy(matrix(&data, device)).into(),
             self.since_report.clone().into(),
+            self.steps.clone().into(),
         ];
         if let Some(losses) = losses {
             readings.push(losses.into());
@@ -168,6 +169,7 @@ impl Train2d {
         let mut next = || values.next().unwrap_or_default();
         let data_energy = mean(&next());
         let acceptance = rates(&next());
+        let step_size = next();
         let (losses, gradient) = match has_losses {
             true => (next(), next().first().copied().unwrap_or(f32::NAN)),
             false => (Vec::new(), f32::NAN),
@@ -195,7 +197,7 @@ impl Train2d {
             mass_model: truth2d::masses(&log_density, &truth.mode, truth.modes),
             mass_chains: mode_masses(&self.density, &chains),
             acceptance,
-            step_size: self.steps.clone(),
+            step_size,
             level_share: shares(&member, levels),
             mmd: mmd::squared_mmd(&compared, &data),
         };

@@ -26,9 +26,6 @@ use web_time::Instant;
 /// code waits 500, and chains that lag behind their energy that long let training run away).
 pub const ADAPT_EVERY: u64 = 100;
 
-/// Longest tail of a chain that is kept for drawing.
-const TAIL: usize = 8;
-
 /// Why a run cannot start or go on.
 #[derive(Debug)]
 pub enum TrainError {
@@ -68,8 +65,8 @@ pub struct Train2d {
     pub(super) flat: Tensor<1>,
     adam: Adam,
     objective: Box<dyn Objective>,
-    /// Proposal deviation of each level.
-    pub(super) steps: Vec<f32>,
+    /// `[levels]` proposal deviations.
+    pub(super) steps: Tensor<1>,
     iteration: u64,
     seconds: f64,
     /// `[levels, 2]` accepted shares and moves since the last adaptation, and since the last report.
@@ -79,7 +76,7 @@ pub struct Train2d {
     pub(super) gradient: Option<Tensor<1>>,
     /// The last update's negatives and the ends of their paths, for drawing.
     pub(super) chains: Option<Labelled>,
-    pub(super) trail: Vec<Tensor<2>>,
+    pub(super) trail: Option<Tensor<3>>,
     pub(super) truth: Truth,
     pub(super) view: ViewCache,
 }
@@ -105,7 +102,7 @@ impl Train2d {
         let levels = schedule.levels();
         Ok(Self {
             adam: Adam::new(weights.len(), &device),
-            steps: initial_steps(&settings, &schedule),
+            steps: Tensor::from_data(initial_steps(&settings, &schedule).as_slice(), &device),
             truth: Truth::new(&density, settings.int(Key::Grid)),
             window: Tensor::zeros([levels, 2], &device),
             since_report: Tensor::zeros([levels, 2], &device),
@@ -114,7 +111,7 @@ impl Train2d {
             losses: Vec::new(),
             gradient: None,
             chains: None,
-            trail: Vec::new(),
+            trail: None,
             view: ViewCache::default(),
             settings,
             density,
@@ -181,8 +178,8 @@ impl Train2d {
     /// [`Settings::needs_reset`] says so.
     pub fn configure(&mut self, settings: Settings) {
         let ratio = settings.float(Key::StepSize) / self.settings.float(Key::StepSize);
-        for step in &mut self.steps {
-            *step = (f64::from(*step) * ratio) as f32;
+        if ratio != 1.0 {
+            self.steps = self.steps.clone() * ratio;
         }
         if settings.int(Key::Grid) != self.settings.int(Key::Grid) {
             self.truth = Truth::new(&self.density, settings.int(Key::Grid));
@@ -190,10 +187,11 @@ impl Train2d {
         self.settings = settings;
     }
 
-    /// Does `count` iterations, or fewer if the run's length comes first.
+    /// Does `count` iterations, or fewer if the run's length comes first, and waits for the device:
+    /// the one wait that keeps its queue from growing without bound.
     ///
     /// # Errors
-    /// If the device fails to give back what the step adaptation needs.
+    /// If the device fails to answer.
     pub async fn advance(&mut self, count: u64) -> Result<(), TrainError> {
         let began = Instant::now();
         for _ in 0..count {
@@ -202,9 +200,10 @@ impl Train2d {
             }
             self.iterate();
             if self.iteration.is_multiple_of(ADAPT_EVERY) {
-                self.adapt_steps().await?;
+                self.adapt_steps();
             }
         }
+        self.wait().await?;
         self.seconds += began.elapsed().as_secs_f64();
         Ok(())
     }
@@ -230,10 +229,9 @@ impl Train2d {
     fn iterate(&mut self) {
         let seed = self.settings.int(Key::Seed) as u64;
         let data = self.data_batch();
-        let steps = Tensor::from_data(self.steps.as_slice(), &self.device);
         let negatives = self.objective.negatives(&Update {
             model: &Mlp::new(&self.architecture, &self.flat),
-            steps: &steps,
+            steps: &self.steps,
             kernel: self.kernel(),
             jump: match self.settings.choice(Key::Jump) {
                 "local" => JumpKind::Local,
@@ -262,8 +260,7 @@ impl Train2d {
         self.gradient = Some(norm);
         self.window = self.window.clone() + negatives.acceptance.clone();
         self.since_report = self.since_report.clone() + negatives.acceptance;
-        let tail = negatives.trail.len().saturating_sub(TAIL);
-        self.trail = negatives.trail.into_iter().skip(tail).collect();
+        self.trail = Some(negatives.trail);
         self.chains = Some(negatives.chains);
         self.iteration += 1;
     }
@@ -287,17 +284,12 @@ impl Train2d {
         }
     }
 
-    async fn adapt_steps(&mut self) -> Result<(), TrainError> {
-        let window = std::mem::replace(
-            &mut self.window,
-            Tensor::zeros([self.schedule.levels(), 2], &self.device),
-        );
-        if !self.settings.on(Key::Adapt) || self.kernel() == Kernel::Ula {
-            return Ok(());
+    fn adapt_steps(&mut self) {
+        let empty = Tensor::zeros([self.schedule.levels(), 2], &self.device);
+        let window = std::mem::replace(&mut self.window, empty);
+        if self.settings.on(Key::Adapt) && self.kernel() != Kernel::Ula {
+            self.steps = adapt(self.steps.clone(), window);
         }
-        let window = read(vec![Reading::from(window)]).await?;
-        adapt(&mut self.steps, &rates(&window[0]));
-        Ok(())
     }
 
     /// Everything the run depends on.
@@ -305,12 +297,12 @@ impl Train2d {
     /// # Errors
     /// If the device fails to give it back.
     pub async fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
-        let levels = self.schedule.levels();
         let mut readings: Vec<Reading> = vec![
             self.flat.clone().into(),
             self.adam.first.clone().into(),
             self.adam.second.clone().into(),
             self.window.clone().into(),
+            self.steps.clone().into(),
         ];
         if let Some(buffer) = self.objective.buffer() {
             readings.push(buffer.chains.x.clone().into());
@@ -327,10 +319,9 @@ impl Train2d {
             second: next(),
             adam_steps: self.adam.steps,
             window: next(),
+            steps: next(),
             chains: next(),
             members: next(),
-            steps: self.steps.clone(),
-            levels,
         })
     }
 
@@ -360,7 +351,7 @@ impl Train2d {
                 matrix(checkpoint.members, levels),
             ));
         }
-        run.steps = checkpoint.steps;
+        run.steps = vector(&checkpoint.steps);
         run.iteration = checkpoint.iteration;
         run.seconds = checkpoint.seconds;
         Ok(run)

@@ -6,7 +6,7 @@ use super::read;
 use super::report::{cells, energies, matrix};
 use super::scene::{Picture, Scene};
 use super::train2d::{Train2d, TrainError};
-use crate::energy::{Energy, LevelEnergy, membership_of};
+use crate::energy::{Energy, LevelEnergy, labels, membership_of};
 use crate::protocol::{Camera, Probe};
 use crate::rng::{Draws, Stream};
 use crate::settings::{EXTENT, Key};
@@ -81,13 +81,8 @@ impl Train2d {
             strip: strip.energy.clone(),
             range: strip.range.clone(),
             data: on(Key::ShowData).then(|| plane.points.clone()),
-            trails: chains.map(|_| Tensor::stack(self.trail.clone(), 0)),
-            trail_levels: chains.map(|c| {
-                let numbers: Vec<f32> = (0..levels).map(|t| t as f32).collect();
-                let numbers =
-                    Tensor::from_data(TensorData::new(numbers, [levels, 1]), &self.device);
-                c.member.clone().matmul(numbers).squeeze_dim(1)
-            }),
+            trails: self.trail.clone().filter(|_| chains.is_some()),
+            trail_levels: chains.map(|c| labels(&c.member)),
             picture: match self.settings.choice(Key::Picture) {
                 "energy" => Picture::Energy,
                 "difference" => Picture::Difference,

@@ -1,8 +1,10 @@
 //! The replay buffer: chains that persist between updates.
 
+use super::{Negatives, Start, Update, points};
+use crate::energy::membership_of;
 use crate::rng::{Draws, Stream};
-use crate::sampler::Labelled;
-use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
+use crate::sampler::{Jump, JumpKind, Labelled, Noise, mixture_transition};
+use burn::tensor::{Bool, Device, IndexingUpdateOp, Int, Tensor, TensorData};
 
 /// All persistent chains, `[size, 2]` places and `[size, levels]` memberships.
 #[derive(Clone)]
@@ -55,5 +57,51 @@ impl ReplayBuffer {
         };
         self.chains.x = replace(self.chains.x.clone(), chains.x);
         self.chains.member = replace(self.chains.member.clone(), chains.member);
+    }
+
+    /// Picks chains, re-starts some, moves them on, and writes them back.
+    pub(super) fn advance(&mut self, start: Start, jump: JumpKind, u: &Update) -> Negatives {
+        let [n, levels] = u.data.member.dims();
+        let rows = self.pick(n, u.seed, u.iteration, u.device);
+        let chains = restart(self.take(&rows), start, u);
+        let streams = [Stream::Proposal, Stream::Accept];
+        let noise = Noise::draw(u.seed, streams, u.iteration, [u.transitions, n], u.device);
+        let draws = Draws::new(u.seed, Stream::Label, u.iteration);
+        let jump = Jump::draw(jump, &draws, [n, levels], u.device);
+        let moved = mixture_transition(u.model, u.kernel, chains, u.steps, &noise, &jump);
+        self.put(&rows, moved.chains.clone());
+        Negatives {
+            chains: moved.chains,
+            acceptance: moved.acceptance,
+            trail: moved.trail,
+        }
+    }
+}
+
+/// Throws away each chain with chance `reinit`. From noise it re-starts at the noisiest level, from
+/// data at the place and level of the batch's point.
+fn restart(chains: Labelled, start: Start, u: &Update) -> Labelled {
+    if u.reinit <= 0.0 {
+        return chains;
+    }
+    let [n, levels] = chains.member.dims();
+    let fate = Draws::new(u.seed, Stream::Restart, u.iteration).uniforms(n);
+    let fate: Vec<bool> = fate.iter().map(|&f| f64::from(f) < u.reinit).collect();
+    let mask = Tensor::<2, Bool>::from_data(TensorData::new(fate, [n, 1]), u.device);
+    let fresh = match start {
+        Start::Data => u.data.clone(),
+        Start::Noise => Labelled {
+            x: points(
+                Draws::new(u.seed, Stream::RestartNoise, u.iteration).normals(2 * n),
+                u.device,
+            ),
+            member: membership_of(levels - 1, levels, n, u.device),
+        },
+    };
+    Labelled {
+        x: chains.x.mask_where(mask.clone().expand([n, 2]), fresh.x),
+        member: chains
+            .member
+            .mask_where(mask.expand([n, levels]), fresh.member),
     }
 }

@@ -25,11 +25,15 @@ pub fn contrast(
     let weight = Tensor::cat(vec![sign(data, 1.0), sign(negatives, -1.0)], 0);
     let x = Tensor::cat(vec![data.x.clone(), negatives.x.clone()], 0);
     let member = Tensor::cat(vec![data.member.clone(), negatives.member.clone()], 0);
+    let model = Mlp::new(architecture, flat);
+    if let Some((loss, gradient)) = model.weighted_sum(&x, &member, &weight) {
+        return Contrast { loss, gradient };
+    }
     let model = Mlp::tracked(architecture, flat);
     let loss = (model.at(member.autodiff()).energy(x.autodiff()) * weight.autodiff()).sum();
     let mut gradients = loss.backward();
     Contrast {
         loss: loss.inner(),
-        gradient: model.gradient(&mut gradients),
+        gradient: model.gradient(&mut gradients, 0),
     }
 }

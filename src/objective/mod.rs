@@ -45,8 +45,8 @@ pub struct Negatives {
     pub chains: Labelled,
     /// `[levels, 2]`: accepted shares summed over the chains of each level, and their number.
     pub acceptance: Tensor<2>,
-    /// Places after each transition, oldest first.
-    pub trail: Vec<Tensor<2>>,
+    /// Places after each of the last transitions, oldest first, `[at most TAIL, n, 2]`.
+    pub trail: Tensor<3>,
 }
 
 /// A way to find negatives.

@@ -1,7 +1,6 @@
 //! Persistent contrastive divergence (Tieleman 2008) with a replay buffer and optional restarts
 //! (Du & Mordatch 2019, arXiv 1903.08689).
 
-use super::da_ebm::advance_buffer;
 use super::{Negatives, Objective, ReplayBuffer, Start, Update};
 use crate::sampler::JumpKind;
 
@@ -12,7 +11,7 @@ pub(super) struct PersistentContrastiveDivergence {
 
 impl Objective for PersistentContrastiveDivergence {
     fn negatives(&mut self, u: &Update) -> Negatives {
-        advance_buffer(&mut self.buffer, self.start, JumpKind::Stay, u)
+        self.buffer.advance(self.start, JumpKind::Stay, u)
     }
 
     fn buffer(&self) -> Option<&ReplayBuffer> {

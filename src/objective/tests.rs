@@ -105,8 +105,8 @@ fn clipping_shortens_long_gradients_only() {
 fn the_learning_rate_warms_up_and_decays() {
     let s = Settings::default();
     let lr = |i| learning_rate(&s, i) / 5e-4;
-    assert!((lr(0) - 1.0 / 500.0).abs() < 1e-12);
-    assert!((lr(499) - 1.0).abs() < 1e-12 && lr(6999) == 1.0);
+    assert!((lr(0) - 1.0 / 200.0).abs() < 1e-12);
+    assert!((lr(199) - 1.0).abs() < 1e-12 && lr(6999) == 1.0);
     for (i, factor) in [(7000, 0.1), (8000, 0.01), (9000, 0.001), (20_000, 0.001)] {
         assert!((lr(i) / factor - 1.0).abs() < 1e-9);
     }
@@ -130,10 +130,10 @@ fn initial_steps_follow_the_schedule() {
     let mut s = Settings::default();
     let steps = initial_steps(&s, &schedule(&s));
     assert_eq!(steps.len(), 7);
-    assert!((steps[0] - 0.015).abs() < 1e-6 && steps[0] == steps[1]);
+    assert!((steps[0] - 0.03).abs() < 1e-6 && steps[0] == steps[1]);
     assert!(steps.windows(2).all(|w| w[0] <= w[1]));
     s.set_text(Key::Method, "pcd").unwrap();
-    assert_eq!(initial_steps(&s, &schedule(&s)), [0.3]);
+    assert_eq!(initial_steps(&s, &schedule(&s)), [0.6]);
 }
 
 #[test]
@@ -142,6 +142,7 @@ fn restarts_happen_at_their_rate_and_from_the_right_place() {
     let mut s = Settings::default();
     s.set_text(Key::Buffer, "2000").unwrap();
     s.set_text(Key::Width, "8").unwrap();
+    s.set_text(Key::Start, "noise").unwrap();
     let schedule = schedule(&s);
     let mut objective = objective(
         &s,

@@ -77,8 +77,8 @@ pub struct MixtureMoved {
     /// `[levels, 2]`: accepted share summed over the chains that moved at each level, and their
     /// number.
     pub acceptance: Tensor<2>,
-    /// Places after each x transition, oldest first.
-    pub trail: Vec<Tensor<2>>,
+    /// Places after each of the last x transitions, oldest first, `[at most TAIL, n, 2]`.
+    pub trail: Tensor<3>,
 }
 
 /// K transitions of `kernel` at fixed labels, with deviation `steps[t]` `[levels]` at level t, then
@@ -92,10 +92,10 @@ pub fn mixture_transition<M: LevelEnergy>(
     jump: &Jump,
 ) -> MixtureMoved {
     let Labelled { x, member } = chains;
-    let step = member.clone().matmul(steps.clone().unsqueeze_dim(1));
+    let step = (member.clone() * steps.clone().unsqueeze::<2>()).sum_dim(1);
     let moved = run(kernel, &model.at(member.clone()), x, &step, noise);
-    let counted = Tensor::cat(vec![moved.accepted.clone(), moved.accepted.ones_like()], 1);
-    let acceptance = member.clone().transpose().matmul(counted);
+    let sums = (member.clone() * moved.accepted).sum_dim(0);
+    let acceptance = Tensor::cat(vec![sums, member.clone().sum_dim(0)], 0).transpose();
     let member = move_labels(model, &moved.x, member, jump);
     MixtureMoved {
         chains: Labelled { x: moved.x, member },
@@ -144,16 +144,15 @@ fn move_labels<M: LevelEnergy>(
     }
 }
 
-/// Per-level step adaptation of the released code: grow by 10 % where acceptance is above 0.8,
-/// shrink by a factor 1.2 below 0.6, keep elsewhere and where no chain was (NaN).
-pub fn adapt(steps: &mut [f32], acceptance: &[f32]) {
-    const RANGE: std::ops::RangeInclusive<f32> = 1e-4..=1.5;
-    for (step, &rate) in steps.iter_mut().zip(acceptance) {
-        if rate > 0.8 {
-            *step *= 1.1;
-        } else if rate < 0.6 {
-            *step /= 1.2;
-        }
-        *step = step.clamp(*RANGE.start(), *RANGE.end());
-    }
+/// Per-level step adaptation of the released code: `steps` `[levels]` grow by 10 % where acceptance
+/// is above 0.8, shrink by a factor 1.2 below 0.6, and stay elsewhere and where no chain was.
+/// `window` is `[levels, 2]`: accepted share summed over moves, and their number.
+pub fn adapt(steps: Tensor<1>, window: Tensor<2>) -> Tensor<1> {
+    let [levels, _] = window.dims();
+    let column = |i: usize| window.clone().slice([0..levels, i..i + 1]).reshape([levels]);
+    // 0 / 0 is not a number, and compares as false.
+    let rate: Tensor<1> = column(0) / column(1);
+    let grow = rate.clone().greater_elem(0.8).float() * 0.1;
+    let shrink = rate.lower_elem(0.6).float() * (1.0 - 1.0 / 1.2);
+    (steps * (grow - shrink + 1.0)).clamp(1e-4, 1.5)
 }

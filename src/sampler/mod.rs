@@ -30,10 +30,8 @@ pub enum Kernel {
 /// The random input of `k` transitions of `n` chains.
 #[derive(Clone)]
 pub struct Noise {
-    /// `[k, n, 2]` standard normals.
-    normal: Tensor<3>,
-    /// `[k, n]` logs of uniforms, for the accept test.
-    log_uniform: Tensor<2>,
+    /// `[k, n, 3]`: two standard normals, and the logarithm of a uniform for the accept test.
+    draws: Tensor<3>,
 }
 
 impl Noise {
@@ -46,34 +44,35 @@ impl Noise {
         device: &Device,
     ) -> Self {
         let z = Draws::new(seed, normal, step).normals(k * n * 2);
-        let mut u = Draws::new(seed, uniform, step).uniforms(k * n);
-        u.iter_mut().for_each(|u| *u = libm::logf(*u));
+        let u = Draws::new(seed, uniform, step).uniforms(k * n);
+        let draws: Vec<f32> = z
+            .chunks_exact(2)
+            .zip(u)
+            .flat_map(|(z, u)| [z[0], z[1], libm::logf(u)])
+            .collect();
         Self {
-            normal: Tensor::from_data(TensorData::new(z, [k, n, 2]), device),
-            log_uniform: Tensor::from_data(TensorData::new(u, [k, n]), device),
+            draws: Tensor::from_data(TensorData::new(draws, [k, n, 3]), device),
         }
     }
 
     fn transitions(&self) -> usize {
-        self.log_uniform.dims()[0]
+        self.draws.dims()[0]
     }
 
     /// Normals `[n, 2]` and log uniforms `[n, 1]` of transition `i`.
     fn of(&self, i: usize) -> (Tensor<2>, Tensor<2>) {
-        let [_, n, d] = self.normal.dims();
-        let z = self
-            .normal
-            .clone()
-            .slice([i..i + 1, 0..n, 0..d])
-            .reshape([n, d]);
-        let u = self
-            .log_uniform
-            .clone()
-            .slice([i..i + 1, 0..n])
-            .reshape([n, 1]);
-        (z, u)
+        let [_, n, _] = self.draws.dims();
+        let part = |columns: std::ops::Range<usize>| {
+            let width = columns.len();
+            let part = self.draws.clone().slice([i..i + 1, 0..n, columns]);
+            part.reshape([n, width])
+        };
+        (part(0..2), part(2..3))
     }
 }
+
+/// Places of a chain's past that are kept, for drawing.
+pub const TAIL: usize = 8;
 
 /// Where chains are after some transitions.
 pub struct Moved {
@@ -81,13 +80,46 @@ pub struct Moved {
     pub x: Tensor<2>,
     /// `[n, 1]` share of proposals accepted.
     pub accepted: Tensor<2>,
-    /// Places after each transition, oldest first.
-    pub trail: Vec<Tensor<2>>,
+    /// Places after each of the last [`TAIL`] transitions, oldest first, `[at most TAIL, n, 2]`.
+    pub trail: Tensor<3>,
 }
 
-/// Runs as many transitions as `noise` has draws for, from `x` `[n, 2]` with proposal deviations
+/// Runs as many transitions as `noise` has draws for, one at least, from `x` `[n, 2]` with proposal deviations
 /// `step` `[n, 1]`.
 pub fn run(
+    kernel: Kernel,
+    energy: &impl Energy,
+    x: Tensor<2>,
+    step: &Tensor<2>,
+    noise: &Noise,
+) -> Moved {
+    let adjusted = match kernel {
+        Kernel::Ula => Some(false),
+        Kernel::Mala => Some(true),
+        Kernel::Hmc { .. } => None,
+    };
+    let at_once = adjusted.and_then(|a| energy.langevin(&x, step, &noise.draws, a));
+    match at_once {
+        Some(path) => of_path(path),
+        None => one_by_one(kernel, energy, x, step, noise),
+    }
+}
+
+/// The outcome from places and acceptance after each transition, `[k, n, 3]`.
+fn of_path(path: Tensor<3>) -> Moved {
+    let [k, n, _] = path.dims();
+    Moved {
+        x: path.clone().slice([k - 1..k, 0..n, 0..2]).reshape([n, 2]),
+        accepted: path
+            .clone()
+            .slice([0..k, 0..n, 2..3])
+            .mean_dim(0)
+            .reshape([n, 1]),
+        trail: path.slice([k.saturating_sub(TAIL)..k, 0..n, 0..2]),
+    }
+}
+
+fn one_by_one(
     kernel: Kernel,
     energy: &impl Energy,
     x: Tensor<2>,
@@ -97,7 +129,7 @@ pub fn run(
     let k = noise.transitions();
     let mut state = State::at(energy, x);
     let mut accepted = step.zeros_like();
-    let mut trail = Vec::with_capacity(k);
+    let mut trail = Vec::with_capacity(TAIL);
     for i in 0..k {
         let (z, log_uniform) = noise.of(i);
         let accept = match kernel {
@@ -108,12 +140,14 @@ pub fn run(
             }
         };
         accepted = accepted + accept;
-        trail.push(state.x.clone());
+        if i + TAIL >= k {
+            trail.push(state.x.clone());
+        }
     }
     Moved {
         x: state.x,
-        accepted: accepted / k.max(1) as f32,
-        trail,
+        accepted: accepted / k as f32,
+        trail: Tensor::stack(trail, 0),
     }
 }
 

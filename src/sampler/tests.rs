@@ -263,12 +263,17 @@ fn acceptance_is_counted_at_the_level_of_the_move() {
     let steps = Tensor::<1>::from_data([0.3f32, 0.3, 0.3], &device);
     let moved = mixture_transition(&model, Kernel::Ula, chains, &steps, &noise, &Jump::Stay);
     assert_eq!(values(moved.acceptance), [30.0, 30.0, 10.0, 10.0, 0.0, 0.0]);
-    assert_eq!(moved.trail.len(), 5);
+    assert_eq!(moved.trail.dims(), [5, n, 2]);
 }
 
 #[test]
 fn adaptation_follows_the_band() {
-    let mut steps = [0.1, 0.1, 0.1, 0.1, 1.45];
-    adapt(&mut steps, &[0.9, 0.7, 0.5, f32::NAN, 1.0]);
-    assert_eq!(steps, [0.1 * 1.1, 0.1, 0.1 / 1.2, 0.1, 1.5]);
+    let device = Device::flex();
+    let steps = Tensor::from_data([0.1f32, 0.1, 0.1, 0.1, 1.45], &device);
+    // Accepted shares summed, and moves: rates 0.9, 0.7, 0.5, none and 1.
+    let window = [[9.0f32, 10.0], [7.0, 10.0], [5.0, 10.0], [0.0, 0.0], [3.0, 3.0]];
+    let adapted = values(adapt(steps, Tensor::from_data(window, &device)));
+    for (got, expected) in adapted.iter().zip([0.11, 0.1, 0.1 / 1.2, 0.1, 1.5]) {
+        assert!((got - expected).abs() < 1e-6, "{got} {expected}");
+    }
 }

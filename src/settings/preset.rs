@@ -106,6 +106,7 @@ impl Preset {
         s.set(Key::Method, Value::Choice(usize::from(self.method)));
         match self.method() {
             "pcd" => {
+                set(&mut s, Key::Start, "noise");
                 set(&mut s, Key::Sampler, "ula");
                 set(&mut s, Key::Activation, "relu");
                 set(&mut s, Key::StepSize, "0.03");
@@ -136,7 +137,7 @@ impl Preset {
                 set(&mut s, Key::LongSteps, "1000");
             }
             Size::Long => {
-                set(&mut s, Key::Iterations, "40000");
+                set(&mut s, Key::Iterations, "30000");
                 set(&mut s, Key::Chains, "200");
             }
         }

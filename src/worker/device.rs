@@ -4,7 +4,7 @@
 //! `timestamp-query` on the web) and passed the self-test.
 
 use crate::engine::self_test;
-use crate::protocol::{Backend, Check, Lab, WhyCpu};
+use crate::protocol::{Backend, Lab, WhyCpu};
 use crate::worker::post;
 use burn::tensor::Device;
 use burn::tensor::wgpu::WgpuSetup;
@@ -50,23 +50,17 @@ pub async fn open(cpu: bool) -> Opened {
     };
     let device = Device::flex();
     let checks = self_test(&device).await.unwrap_or_default();
-    Opened {
-        device,
-        lab: Lab {
-            why_cpu: Some(why),
-            ..cpu_lab(checks)
-        },
-        gpu: None,
-    }
-}
-
-fn cpu_lab(checks: Vec<Check>) -> Lab {
-    Lab {
+    let lab = Lab {
         backend: Backend::Cpu,
-        why_cpu: None,
+        why_cpu: Some(why),
         adapter: "CPU (WebAssembly SIMD)".into(),
         facts: Vec::new(),
         checks,
+    };
+    Opened {
+        device,
+        lab,
+        gpu: None,
     }
 }
 

@@ -21,6 +21,9 @@ use web_time::Instant;
 /// Work between two looks at the inbox. Short enough that a click is answered at once.
 const SLICE: Duration = Duration::from_millis(30);
 
+/// Rest between two looks at what is due when nothing is.
+const REST_MS: u32 = 8;
+
 /// No frame sooner than this after the last, and no more than about a third of the time drawing.
 const FRAME: Duration = Duration::from_millis(33);
 const DRAW_SHARE: u32 = 2;
@@ -141,9 +144,15 @@ impl Session {
             if self.gpu.as_ref().is_some_and(|gpu| gpu.lost().is_some()) {
                 self.recover().await;
             }
-            match self.playing || self.comparing.is_some() || self.dirty {
-                true => yield_now().await,
-                false => self.inbox.wait().await,
+            let training = self.playing && Instant::now() >= self.next_iteration;
+            match (
+                training || self.comparing.is_some(),
+                self.playing || self.dirty,
+            ) {
+                (true, _) => yield_now().await,
+                // Something is due soon, but nothing yet.
+                (false, true) => TimeoutFuture::new(REST_MS).await,
+                (false, false) => self.inbox.wait().await,
             }
         }
     }
@@ -254,23 +263,21 @@ impl Session {
             _ => (self.pace, Duration::ZERO),
         };
         let began = Instant::now();
-        guarded(async {
-            run.advance(count).await?;
-            // The one wait that keeps the queue from growing without bound.
-            run.wait().await
-        })
-        .await?;
+        guarded(run.advance(count)).await?;
         let took = began.elapsed();
         if count == self.pace {
             let fits = SLICE.as_secs_f64() / took.as_secs_f64().max(1e-4) * count as f64;
             self.pace = (fits as u64).clamp(1, 2 * self.pace);
         }
         self.next_iteration = Instant::now() + pause.saturating_sub(took);
-        if run.finished() {
-            let iteration = run.iteration();
-            self.report().await?;
-            self.playing = false;
-            post::event(&Event::Playing(false));
+        if !run.finished() {
+            return Ok(());
+        }
+        let iteration = run.iteration();
+        self.report().await?;
+        // A report of a runaway has put the run back and stopped it already.
+        if self.playing {
+            self.play(false);
             post::event(&Event::Finished { iteration });
         }
         Ok(())
@@ -303,16 +310,7 @@ impl Session {
     /// Puts the run back to the last good checkpoint and rests.
     fn roll_back(&mut self, iteration: u64, loss: f32) -> Result<(), TrainError> {
         let Some(run) = &self.run else { return Ok(()) };
-        let restored = match self.good.clone() {
-            Some(good) => {
-                // What the visitor changed since stays changed: it may be the cure.
-                let settings = run.settings().clone();
-                let mut restored = Train2d::resume(good, self.device.clone())?;
-                restored.configure(settings);
-                restored
-            }
-            None => Train2d::new(run.settings().clone(), self.device.clone())?,
-        };
+        let restored = self.rebuild(run.settings().clone())?;
         self.playing = false;
         post::event(&Event::Playing(false));
         post::event(&Event::Diverged {
@@ -323,6 +321,17 @@ impl Session {
         post::event(&Event::Started(Box::new(restored.started())));
         self.run = Some(restored);
         Ok(())
+    }
+
+    /// The run at the last good checkpoint, or at its start. What the visitor changed since stays
+    /// changed: it may be the cure.
+    fn rebuild(&self, settings: Settings) -> Result<Train2d, TrainError> {
+        let Some(good) = self.good.clone() else {
+            return Train2d::new(settings, self.device.clone());
+        };
+        let mut run = Train2d::resume(good, self.device.clone())?;
+        run.configure(settings);
+        Ok(run)
     }
 
     async fn compare(&mut self) -> Result<(), TrainError> {
@@ -351,6 +360,10 @@ impl Session {
             self.dirty = false;
             return Ok(());
         };
+        if self.hidden {
+            // Coming back into view asks for a picture again.
+            self.dirty = false;
+        }
         if self.hidden || !due {
             return Ok(());
         }
@@ -455,14 +468,7 @@ impl Session {
         self.gpu = opened.gpu;
         self.open_painter().await;
         let Some(settings) = settings else { return };
-        let run = match self.good.clone() {
-            Some(good) => Train2d::resume(good, self.device.clone()).map(|mut run| {
-                run.configure(settings);
-                run
-            }),
-            None => Train2d::new(settings, self.device.clone()),
-        };
-        match run {
+        match self.rebuild(settings) {
             Ok(run) => {
                 post::event(&Event::Ready(Box::new(self.lab.clone())));
                 post::event(&Event::Started(Box::new(run.started())));

@@ -15,6 +15,7 @@ mod size;
 mod suite;
 mod tool;
 mod toolchain;
+mod vulkan;
 
 use place::Place;
 use process::Result;

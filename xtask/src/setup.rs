@@ -8,6 +8,7 @@ use crate::place::Place;
 use crate::process::Result;
 use crate::tool::Tool;
 use crate::toolchain::{self, Toolchain};
+use crate::vulkan;
 
 /// What building the page needs.
 ///
@@ -47,6 +48,7 @@ pub fn everything(place: &Place, fallback: bool) -> Result {
     for_wasm(place, fallback || toolchain::forced())?;
     Tool::trunk().install(place)?;
     add_linters(place)?;
+    vulkan::install()?;
     Browser::install()?;
     node::install(place)
 }

@@ -6,7 +6,7 @@ use crate::browser::Browser;
 use crate::place::Place;
 use crate::process::{Result, run};
 use crate::toolchain::TARGET;
-use crate::{dist, node, setup};
+use crate::{dist, node, setup, vulkan};
 use std::fs;
 use std::process::Command;
 use std::time::Instant;
@@ -16,13 +16,12 @@ const WORKER: &[&str] = &["--no-default-features", "--features", "worker"];
 const WASM: &[&str] = &["--profile", "web", "--target", TARGET];
 const STRICT: &[&str] = &["--", "-D", "warnings"];
 
-/// Every check but `browser`: `cargo test` ignores the `web` profile's `panic`, so that part compiles
-/// burn a second time, and is run by name.
+/// Every check.
 ///
 /// # Errors
 /// The first check that fails.
 pub fn all(place: &Place) -> Result {
-    for part in [lint, native, e2e] {
+    for part in [lint, native, browser, e2e] {
         part(place)?;
     }
     println!("all checks passed");
@@ -85,6 +84,7 @@ fn lint(place: &Place) -> Result {
 }
 
 fn native(place: &Place) -> Result {
+    vulkan::install()?;
     // One package at a time: together their features would unify, and burn be compiled once more.
     for package in ["basin", "xtask"] {
         step(

@@ -11,7 +11,7 @@ use crate::app::run::{Outcome, Run};
 use crate::app::words;
 use crate::protocol::{Camera, Command, Event, WhyCpu};
 use crate::settings::{
-    Applies, Key, Kind, Notice, Preset, Settings, TABLE, Value, parse, print, quantise,
+    Applies, Key, Kind, Notice, Preset, Settings, Size, TABLE, Value, parse, print, quantise,
 };
 use leptos::prelude::*;
 
@@ -183,14 +183,13 @@ impl State {
             _ => "the link asks for it".into(),
         };
         let now = self.settings.with_untracked(Settings::preset);
-        let small = Preset::by_name(&format!("{}-small", now.name()));
-        let Some(small) = small.filter(|_| self.untouched.get_value()) else {
+        if !self.untouched.get_value() {
             return self.note(
                 format!("Training runs on the CPU, because {why}. It is slower there."),
                 false,
             );
-        };
-        self.adopt(with_points(small.settings()), None);
+        }
+        self.adopt(with_points(now.sized(Size::Small).settings()), None);
         self.note(
             format!(
                 "Training runs on the CPU, because {why}. It starts with a smaller network and \

@@ -150,12 +150,9 @@ impl Line {
 
 fn introduce(worker: &Worker, canvases: &Canvases, cpu: bool) -> Result<(), JsValue> {
     let init = Object::new();
-    let search = window().location().search().unwrap_or_default();
-    let fields: [(&str, JsValue); 5] = [
-        ("kind", "init".into()),
+    let fields: [(&str, JsValue); 3] = [
         ("canvas", canvases.plane.clone().into()),
         ("strip", canvases.strip.clone().into()),
-        ("search", search.into()),
         ("cpu", cpu.into()),
     ];
     for (name, value) in &fields {

@@ -1,0 +1,98 @@
+//! The kernels on a GPU, software or not, against the same computation on the CPU.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod parity;
+
+use basin::engine::{Checkpoint, Train2d, block_on, self_test};
+use basin::kernel::{Network, Program, What};
+use burn::tensor::{Device, DeviceKind};
+use std::sync::OnceLock;
+
+/// Mesa's software Vulkan, which `cargo xtask test` installs: the same everywhere.
+fn gpu() -> Device {
+    static OPENED: OnceLock<Device> = OnceLock::new();
+    let open = || {
+        Device::wgpu_options()
+            .device_kind(DeviceKind::Cpu)
+            .init()
+            .expect("a software Vulkan; `cargo xtask test` installs one")
+    };
+    OPENED.get_or_init(open).clone()
+}
+
+#[test]
+fn the_self_test_passes() {
+    for check in block_on(self_test(&gpu())).unwrap() {
+        println!("{check:?}");
+        assert!(check.passed(), "{check:?}");
+    }
+}
+
+#[test]
+fn a_gpu_gives_the_golden_run() {
+    let run = block_on(parity::measure(gpu()));
+    parity::compare(&run, 1e-4);
+}
+
+#[test]
+fn a_run_moves_from_gpu_to_cpu_and_on() {
+    let mut run = Train2d::new(parity::settings(), gpu()).unwrap();
+    block_on(run.advance(3)).unwrap();
+    let bytes = block_on(run.checkpoint()).unwrap().to_bytes();
+    let checkpoint = Checkpoint::from_bytes(&bytes).unwrap();
+    let mut moved = Train2d::resume(checkpoint, Device::flex()).unwrap();
+    block_on(moved.advance(2)).unwrap();
+    block_on(run.advance(2)).unwrap();
+    let a = block_on(run.report(None)).unwrap();
+    let b = block_on(moved.report(None)).unwrap();
+    assert_eq!((a.iteration, b.iteration), (5, 5));
+    assert!((a.kl_truth_model - b.kl_truth_model).abs() < 1e-3);
+}
+
+#[test]
+fn shaders_are_valid_for_every_network() {
+    let base = Network {
+        width: 128,
+        depth: 3,
+        levels: 7,
+        activation: 0,
+        confinement: 0.05,
+    };
+    let networks = [
+        base,
+        Network { levels: 0, ..base },
+        Network {
+            width: 8,
+            depth: 1,
+            activation: 1,
+            ..base
+        },
+        Network {
+            width: 256,
+            depth: 4,
+            activation: 2,
+            confinement: 0.0,
+            ..base
+        },
+    ];
+    let programs = [
+        What::Energy,
+        What::Gradient,
+        What::Chains,
+        What::Tape,
+        What::Reduce,
+    ];
+    for network in networks {
+        for what in programs {
+            let text = Program { what, network }.text();
+            let module = naga::front::wgsl::parse_str(&text)
+                .unwrap_or_else(|e| panic!("{what:?}: {}", e.emit_to_string(&text)));
+            naga::valid::Validator::new(
+                naga::valid::ValidationFlags::all(),
+                naga::valid::Capabilities::empty(),
+            )
+            .validate(&module)
+            .unwrap_or_else(|e| panic!("{what:?}: {}", e.emit_to_string(&text)));
+        }
+    }
+}
