@@ -77,7 +77,7 @@ pub enum WhyCpu {
 /// What the worker tells the page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
-    /// The device is up and tested.
+    /// The device is up, or more of its self-test is done.
     Ready(Box<Lab>),
     /// A run begins, or goes on from a file or checkpoint, at `iteration`.
     Started(Box<Started>),
@@ -131,7 +131,17 @@ pub struct Lab {
     pub adapter: String,
     /// Limits and features by name.
     pub facts: Vec<(String, String)>,
+    /// The checks done so far, of `planned`.
     pub checks: Vec<Check>,
+    pub planned: u32,
+}
+
+impl Lab {
+    /// Whether the self-test passed; `None` while it runs.
+    pub fn passed(&self) -> Option<bool> {
+        let passed = self.checks.iter().all(Check::passed);
+        (!passed || self.checks.len() >= self.planned as usize).then_some(passed)
+    }
 }
 
 /// One comparison of a device's numbers with the CPU's.

@@ -3,7 +3,7 @@
 
 mod parity;
 
-use basin::engine::{Checkpoint, Train2d, self_test};
+use basin::engine::{CHECKS, Checkpoint, Train2d, self_test};
 use basin::protocol::Check;
 use burn::tensor::Device;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -26,7 +26,8 @@ async fn webgpu() -> Device {
 async fn every_kernel_family_agrees_with_the_cpu() {
     let checks = self_test(&webgpu().await).await.unwrap();
     let failed: Vec<&Check> = checks.iter().filter(|c| !c.passed()).collect();
-    assert!(failed.is_empty() && checks.len() >= 8, "{failed:?}");
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!(checks.len(), CHECKS);
 }
 
 #[wasm_bindgen_test]

@@ -386,6 +386,7 @@ mod tests {
                 adapter: String::new(),
                 facts: vec![],
                 checks: vec![],
+                planned: 0,
             }))
         };
         let mut run = Run::default();

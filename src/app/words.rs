@@ -83,12 +83,12 @@ pub fn why_cpu(why: &WhyCpu) -> String {
 
 /// The label of the device in the header; `asked` if the link asks for the CPU.
 pub fn backend(backend: Backend, lab: Option<&Lab>, asked: bool) -> String {
-    let failed = lab.map_or(0, |lab| {
-        lab.checks.iter().filter(|check| !check.passed()).count()
-    });
     match (backend, lab.and_then(|lab| lab.why_cpu.as_ref())) {
-        (Backend::WebGpu, _) if failed > 0 => "WebGPU, self-test failed".into(),
-        (Backend::WebGpu, _) => "WebGPU, self-test passed".into(),
+        (Backend::WebGpu, _) => match lab.and_then(Lab::passed) {
+            Some(true) => "WebGPU, self-test passed".into(),
+            Some(false) => "WebGPU, self-test failed".into(),
+            None => "WebGPU, self-test running".into(),
+        },
         (Backend::Cpu, _) if asked => "CPU, as the link asks".into(),
         (Backend::Cpu, Some(WhyCpu::NoWebGpu(_))) => "CPU: no WebGPU here".into(),
         (Backend::Cpu, Some(WhyCpu::Lacks(_))) => "CPU: adapter too limited".into(),

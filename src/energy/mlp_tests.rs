@@ -170,7 +170,7 @@ fn parameter_gradient_matches_finite_differences() {
             .energy(x.clone())
             .mean()
             .backward();
-        let grad = values(tracked.gradient(&mut grads));
+        let grad = values(tracked.gradient(&mut grads, 0));
         assert_eq!(grad.len(), a.layout().parameters());
         // Along a random direction, in double the f32 noise floor's step.
         let direction = Draws::new(1, Stream::Test, 9).normals(grad.len());

@@ -16,7 +16,7 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use compare::Comparing;
 pub use fresh::{FreshSamples, fresh_samples};
 pub use report::{METRIC_HALF, mode_masses};
-pub use selftest::self_test;
+pub use selftest::{CHECKS, check, self_test};
 pub use train2d::{Train2d, TrainError};
 
 use burn::tensor::{ExecutionError, Tensor, TensorData, Transaction};

@@ -146,7 +146,7 @@ fn a_wild_learning_rate_is_seen_as_a_runaway() {
 fn live_settings_apply_without_a_new_run() {
     let mut run = train(tiny(&[]), 2);
     let mut next = run.settings().clone();
-    next.set_text(Key::StepSize, "0.6").unwrap();
+    next.set_text(Key::StepSize, "1.2").unwrap();
     next.set_text(Key::Grid, "32").unwrap();
     let before = step_sizes(&run);
     assert!(!run.settings().needs_reset(&next));

@@ -12,7 +12,7 @@ use burn::cubecl::server::KernelArguments;
 use burn::tensor::{DType, Shape, Tensor};
 
 /// Invocations of a workgroup, in every kernel here.
-const THREADS: u32 = 64;
+pub(super) const THREADS: u32 = 64;
 
 /// Whether kernels can run on a tensor.
 pub fn on_gpu<const D: usize>(tensor: &Tensor<D>) -> bool {

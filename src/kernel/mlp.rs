@@ -1,17 +1,12 @@
 //! The kernels of an MLP: energies, chains and the parameter gradient.
 //!
-//! Invariant: rows of any number, widths up to [`MAX_WIDTH`] and depths up to [`MAX_DEPTH`]; a
-//! network beyond them has no kernels.
+//! Invariant: rows of any number; a network whose four points do not fit the workgroup memory of the
+//! device has no kernels.
 
-use super::launch::{buffer, launch};
+use super::launch::{THREADS, buffer, launch};
 use burn::backend::wgpu::{CubeTensor, KernelSource, SourceTemplate};
 use burn::cubecl::prelude::KernelId;
 use burn::tensor::Tensor;
-
-/// What four points of the widest and deepest network need in workgroup memory just fits the
-/// 32 KiB that most adapters have.
-const MAX_WIDTH: usize = 256;
-const MAX_DEPTH: usize = 4;
 
 /// Points of a workgroup.
 const POINTS: usize = 4;
@@ -30,6 +25,13 @@ pub struct Network {
 }
 
 impl Network {
+    /// Bytes of workgroup memory of a kernel: the arrays of `shaders/mlp.wgsl`, and a word for a loop's
+    /// bound.
+    fn workgroup_bytes(&self) -> usize {
+        let points = size_of::<[f32; POINTS]>();
+        (self.depth * self.width + self.width + 3 * THREADS as usize) * points + size_of::<u32>()
+    }
+
     /// Entries of the flat buffer that belong to the layers, gates apart.
     fn plain_parameters(&self) -> usize {
         let w = self.width;
@@ -116,16 +118,16 @@ impl MlpKernels {
     /// Kernels for the flat buffer `weights` and the gates `[depth * levels, width]` of a gated
     /// network. `None` where the tensors are not on a GPU, or the network is too large.
     pub fn new(network: Network, weights: &Tensor<1>, gates: Option<&Tensor<2>>) -> Option<Self> {
-        if network.width > MAX_WIDTH || !(1..=MAX_DEPTH).contains(&network.depth) {
+        let device = weights.device();
+        let weights = buffer(weights)?;
+        let memory = weights.client.properties().hardware.max_shared_memory_size;
+        if network.workgroup_bytes() > memory {
             return None;
         }
-        let weights = buffer(weights)?;
         let gates = match gates {
             Some(gates) => buffer(gates)?,
-            None => buffer(&Tensor::<1>::zeros(
-                [1],
-                &Tensor::<1>::from_primitive::<burn::backend::Cube>(weights.clone()).device(),
-            ))?,
+            // Bound, but not read.
+            None => buffer(&Tensor::<1>::zeros([1], &device))?,
         };
         Some(Self {
             network,
@@ -233,7 +235,7 @@ impl MlpKernels {
         let entries = plain + gates + 1;
         let found: Tensor<1> = launch(
             self.program(What::Reduce),
-            entries.div_ceil(64),
+            entries.div_ceil(THREADS as usize),
             &[&buffer(&tape)?, &x, &marks],
             &[rows as u32],
             [entries],

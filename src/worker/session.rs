@@ -7,7 +7,7 @@ use super::device::{self, Gpu, Opened};
 use super::inbox::{Inbox, yield_now};
 use super::painter::Painter;
 use super::post;
-use crate::engine::{Checkpoint, Comparing, Train2d, TrainError, self_test};
+use crate::engine::{CHECKS, Checkpoint, Comparing, Train2d, TrainError, check};
 use crate::protocol::{Backend, Camera, Command, Event, Lab, WhyCpu};
 use crate::settings::{Key, Settings};
 use burn::tensor::Device;
@@ -38,9 +38,13 @@ const STRIP: Duration = Duration::from_millis(500);
 /// Time between two checkpoints.
 const CHECKPOINT: Duration = Duration::from_secs(5);
 
-/// A wait on the device that lasts longer means that it is gone. Software WebGPU takes half a minute
-/// to compile the kernels of a first iteration.
-const DEADLINE_MS: u32 = 180_000;
+/// A wait on the device that lasts longer means that it is gone. Software WebGPU on a busy machine
+/// takes long to compile the kernels of a first iteration.
+const DEADLINE_MS: u32 = 60_000;
+
+/// A device lost so often, each time so soon after the last, is given up.
+const LOSSES: u32 = 3;
+const SOON: Duration = Duration::from_secs(30);
 
 /// Everything the worker owns.
 pub struct Session {
@@ -59,6 +63,13 @@ pub struct Session {
     probe: Option<[f32; 2]>,
     hidden: bool,
     dirty: bool,
+    /// Whether a picture was drawn on this device: the self-test lets it go first.
+    drawn: bool,
+    /// Whether the worker has no device any more.
+    stranded: bool,
+    /// Losses of the device in a row, and the last one.
+    losses: u32,
+    last_loss: Option<Instant>,
     /// Iterations that fit a slice.
     pace: u64,
     next_iteration: Instant,
@@ -100,6 +111,10 @@ impl Session {
             probe: None,
             hidden: false,
             dirty: true,
+            drawn: false,
+            stranded: false,
+            losses: 0,
+            last_loss: None,
             pace: 1,
             next_iteration: now,
             next_frame: now,
@@ -132,9 +147,9 @@ impl Session {
         }
     }
 
-    /// Serves the page for as long as the worker lives.
+    /// Serves the page until the device is given up.
     pub async fn run(mut self) {
-        loop {
+        while !self.stranded {
             while let Some(command) = self.inbox.pop() {
                 self.handle(command).await;
             }
@@ -146,7 +161,7 @@ impl Session {
             }
             let training = self.playing && Instant::now() >= self.next_iteration;
             match (
-                training || self.comparing.is_some(),
+                training || self.comparing.is_some() || self.testing(),
                 self.playing || self.dirty,
             ) {
                 (true, _) => yield_now().await,
@@ -184,13 +199,10 @@ impl Session {
                 Err(error) => post::fault(&error.to_string()),
             },
             Command::LoseDevice => self.lose_device().await,
-            Command::SelfTest => match self_test(&self.device).await {
-                Ok(checks) => {
-                    self.lab.checks = checks;
-                    post::event(&Event::Ready(Box::new(self.lab.clone())));
-                }
-                Err(error) => self.fail(error.into()).await,
-            },
+            Command::SelfTest => {
+                self.lab.checks.clear();
+                post::event(&Event::Ready(Box::new(self.lab.clone())));
+            }
             Command::Hidden(hidden) => self.hidden = hidden,
         }
     }
@@ -250,7 +262,38 @@ impl Session {
             self.report().await?;
         }
         self.compare().await?;
-        self.draw().await
+        self.draw().await?;
+        self.test().await
+    }
+
+    /// Whether checks of the self-test are still to be done.
+    fn testing(&self) -> bool {
+        self.lab.checks.len() < CHECKS
+    }
+
+    /// One check of the self-test. On the web a shader that fails to compile gives stale numbers and
+    /// no error, so a GPU that fails one is left for the CPU.
+    async fn test(&mut self) -> Result<(), TrainError> {
+        let picture_comes = self.run.is_some() && self.painter.is_some() && !self.hidden;
+        if !self.testing() || (picture_comes && !self.drawn) {
+            return Ok(());
+        }
+        let done = guarded(check(self.lab.checks.len(), &self.device)).await?;
+        self.lab.checks.push(done);
+        post::event(&Event::Ready(Box::new(self.lab.clone())));
+        if self.gpu.is_some() && self.lab.passed() == Some(false) {
+            let failed = self.lab.checks.iter().filter(|check| !check.passed());
+            let names = failed.map(|check| check.name.clone()).collect();
+            self.strand(WhyCpu::SelfTest(names));
+        }
+        Ok(())
+    }
+
+    /// Gives up the GPU. A canvas that WebGPU has used gives no 2D context: the page starts another
+    /// worker on fresh ones.
+    fn strand(&mut self, why: WhyCpu) {
+        self.stranded = true;
+        post::event(&Event::Stranded(why));
     }
 
     async fn train(&mut self) -> Result<(), TrainError> {
@@ -384,6 +427,7 @@ impl Session {
             guarded(run.wait()).await?;
         }
         let took = now.elapsed();
+        self.drawn = true;
         if strip {
             self.next_strip = Instant::now() + STRIP.max(took * DRAW_SHARE);
         }
@@ -455,14 +499,16 @@ impl Session {
         let settings = self.run.as_ref().map(|run| run.settings().clone());
         // Everything that holds buffers of the old device.
         (self.painter, self.comparing, self.gpu, self.run) = (None, None, None, None);
-        let opened = match device::open_gpu().await {
-            Ok(opened) => opened,
-            Err(_) => {
-                // A canvas that WebGPU has used gives no 2D context: the page has fresh ones.
-                self.playing = false;
-                return post::event(&Event::Stranded(WhyCpu::Lost(message)));
-            }
+        let soon = self.last_loss.is_some_and(|at| at.elapsed() < SOON);
+        self.losses = if soon { self.losses + 1 } else { 1 };
+        self.last_loss = Some(Instant::now());
+        if self.losses >= LOSSES {
+            return self.strand(WhyCpu::Lost(message));
+        }
+        let Ok(opened) = device::open_gpu().await else {
+            return self.strand(WhyCpu::Lost(message));
         };
+        self.drawn = false;
         self.device = opened.device;
         self.lab = opened.lab;
         self.gpu = opened.gpu;

@@ -16,8 +16,15 @@ const QUIET = [
   "--disable-sync",
 ];
 
-// Without these the browser has `navigator.gpu` but gives no adapter.
-const WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+// Without the first two the browser has `navigator.gpu` but gives no adapter; without the others its
+// compositor cannot show what software WebGPU has drawn on a canvas, and the GPU process ends.
+const WEBGPU = [
+  "--enable-unsafe-webgpu",
+  "--use-webgpu-adapter=swiftshader",
+  "--enable-features=Vulkan",
+  "--use-vulkan=swiftshader",
+  "--use-angle=swiftshader",
+];
 
 // Software WebGPU takes some 150 µs a dispatch, and the machine may be busy.
 const TIMEOUT = 420_000;

@@ -30,9 +30,7 @@ async function loseDevice(tab) {
   return Number(/goes on at iteration (\d+)/.exec(text)[1]);
 }
 
-// Software WebGPU takes a minute to compile the kernels of a first iteration, again after each loss,
-// and is killed by the browser's watchdog meanwhile on a busy machine. Run with BASIN_E2E_WEBGPU=1.
-const slow = { webgpu: true, skip: process.env.BASIN_E2E_WEBGPU !== "1" };
+const onWebGpu = { webgpu: true };
 
 story("a training run outlives its device", async ({ open }) => {
   const tab = await open(`lab/${tiny}`);
@@ -45,7 +43,7 @@ story("a training run outlives its device", async ({ open }) => {
   await selfTestPasses(tab);
   assert.match(await tab.text("backend"), /webgpu/i);
   assert.equal(await tab.page.getByRole("alert").count(), 0);
-}, slow);
+}, onWebGpu);
 
 story("a resting run outlives its device with step count and weights", async ({ open }) => {
   const tab = await open(`lab/${tiny}`);
@@ -63,4 +61,4 @@ story("a resting run outlives its device with step count and weights", async ({ 
   const next = await tab.value("kl");
   assert.ok(Math.abs(next - kl) < ONE_STEP, `KL ${kl} before one step, ${next} after`);
   assert.equal(await tab.page.getByRole("alert").count(), 0);
-}, slow);
+}, onWebGpu);

@@ -27,6 +27,7 @@ Usage: cargo xtask COMMAND
   serve [--port N] [--no-build]    build the page and serve it on this machine
   build                            build the page into dist/, for any static host and sub-path
   test [lint|native|browser|e2e]   all checks, or one part of them
+  basin ARGUMENTS                  the command line, such as `train2d --preset four-rings-da-ebm`
   bench [ARGUMENTS]                native benchmarks
   screenshots                      take the pictures of the README anew
   setup [--fallback-toolchain]     install what the commands above need, the test tools included
@@ -55,12 +56,8 @@ fn dispatch(args: &[&str]) -> Result {
         ["serve", options @ ..] => server::serve(&place, options),
         ["test"] => suite::all(&place),
         ["test", part] => suite::part(&place, part),
-        ["bench", rest @ ..] => process::run(
-            place
-                .command("cargo")
-                .args(["run", "--quiet", "--bin", "basin", "--", "bench"])
-                .args(rest),
-        ),
+        ["bench", rest @ ..] => basin(&place, &["bench"], rest),
+        ["basin", rest @ ..] => basin(&place, &[], rest),
         ["screenshots"] => suite::screenshots(&place),
         [] | ["help" | "-h" | "--help"] => {
             println!("{USAGE}");
@@ -68,4 +65,10 @@ fn dispatch(args: &[&str]) -> Result {
         }
         _ => Err(format!("I do not know `{}`.\n{USAGE}", args.join(" "))),
     }
+}
+
+/// Builds and runs the command line.
+fn basin(place: &Place, first: &[&str], rest: &[&str]) -> Result {
+    let run = ["run", "--quiet", "--bin", "basin", "--"];
+    process::run(place.command("cargo").args(run).args(first).args(rest))
 }

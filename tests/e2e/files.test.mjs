@@ -1,0 +1,86 @@
+// What leaves the page comes back, and what does not fit is refused with nothing lost.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { story } from "./harness.mjs";
+import { tiny } from "./links.mjs";
+
+async function notices(tab) {
+  return (await tab.get("notice").allInnerTexts()).join("\n");
+}
+
+async function pausedAfter(tab, least) {
+  await tab.stepReaches(least);
+  await tab.click("pause");
+  return tab.resting();
+}
+
+async function openFiles(tab) {
+  await tab.page.locator("summary", { hasText: "Files" }).click();
+}
+
+async function exported(tab) {
+  const [download] = await Promise.all([tab.page.waitForEvent("download"), tab.click("export")]);
+  return { name: download.suggestedFilename(), buffer: await readFile(await download.path()) };
+}
+
+story("an exported run comes back with its step count and weights", async ({ open }) => {
+  const tab = await open(tiny);
+  const step = await pausedAfter(tab, 20);
+  const kl = await tab.value("kl");
+  await openFiles(tab);
+  const file = await exported(tab);
+  assert.match(file.name, /\.safetensors$/);
+  await tab.click("reset");
+  await tab.until("step 0", () => tab.step(), (now) => now === 0);
+  await tab.get("import").setInputFiles({ ...file, mimeType: "application/octet-stream" });
+  await tab.stepReaches(step);
+  assert.equal(await tab.resting(), step);
+  // The samples behind the grid's normalisation are none: the same weights give the same KL.
+  assert.equal(await tab.value("kl"), kl);
+  await tab.click("step-once");
+  await tab.stepReaches(step + 1);
+});
+
+story("a corrupt run file is refused, and the run goes on", async ({ open }) => {
+  const tab = await open(tiny);
+  const step = await pausedAfter(tab, 5);
+  await openFiles(tab);
+  const good = await exported(tab);
+  const broken = Buffer.from(good.buffer);
+  broken.fill(0x5a, 0, 64);
+  for (const buffer of [Buffer.from("no weights"), broken, good.buffer.subarray(0, good.buffer.length / 2)]) {
+    await tab.get("import").setInputFiles({ name: "run.safetensors", mimeType: "", buffer });
+    await tab.until("an error", () => notices(tab), (text) => /file|checkpoint|safetensors/i.test(text));
+    assert.equal(await tab.step(), step);
+  }
+  await tab.click("play");
+  await tab.stepReaches(step + 2);
+});
+
+story("points dropped as CSV become the data set", async ({ open }) => {
+  const tab = await open(tiny);
+  await tab.stepReaches(1);
+  const transfer = await tab.page.evaluateHandle(() => {
+    const rows = Array.from({ length: 60 }, (_, i) => `${Math.cos(i)},${Math.sin(i)}`);
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([`x,y\n${rows.join("\n")}\n`], "circle.csv", { type: "text/csv" }));
+    return transfer;
+  });
+  await tab.page.dispatchEvent("body", "drop", { dataTransfer: transfer });
+  await tab.until("the data set", () => tab.get("dataset").inputValue(), (name) => name === "points");
+  await tab.stepReaches(1);
+  assert.match(await tab.copyLink(), /points=/);
+});
+
+story("short and long chains are compared in words", async ({ open }) => {
+  const tab = await open(`${tiny}&short-steps=10&long-steps=100`);
+  await tab.stepReaches(5);
+  await tab.click("compare");
+  const verdict = await tab.until(
+    "a verdict",
+    async () => (await tab.get("verdict").allInnerTexts()).join(" "),
+    (text) => text !== "" && !/of 100 steps/.test(text),
+  );
+  assert.match(verdict, /short|long|chains/i);
+});
