@@ -49,17 +49,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         level[i] = u32(chain.z);
         s[i] = chain.w;
     }
-    let everywhere = vec4(info.adjusted == 0u);
-    var here = evaluate(t, x, y, level, vec4(1.0));
-    for (var k = 0u; k < count; k++) {
+    var here: Four;
+    // Step 0 evaluates the start: a second call of `evaluate` would double what is compiled.
+    for (var k = 0u; k <= count; k++) {
         var zx: vec4<f32>;
         var zy: vec4<f32>;
         var log_uniform: vec4<f32>;
-        for (var i = 0u; i < 4u; i++) {
-            let at = 3u * (k * info.chains + row[i]);
-            zx[i] = noise[at];
-            zy[i] = noise[at + 1u];
-            log_uniform[i] = noise[at + 2u];
+        if k > 0u {
+            for (var i = 0u; i < 4u; i++) {
+                let at = 3u * ((k - 1u) * info.chains + row[i]);
+                zx[i] = noise[at];
+                zy[i] = noise[at + 1u];
+                log_uniform[i] = noise[at + 2u];
+            }
         }
         let new_x = x - here.grad_x * s * s * 0.5 + zx * s;
         let new_y = y - here.grad_y * s * s * 0.5 + zy * s;
@@ -68,14 +70,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let back_y = (here.grad_y + there.grad_y) * s * 0.5 - zy;
         let log_ratio = here.energy - there.energy
             + 0.5 * (zx * zx + zy * zy) - 0.5 * (back_x * back_x + back_y * back_y);
-        let accept = everywhere | ((log_uniform < log_ratio) & is_number(log_ratio));
+        let always = vec4(k == 0u || info.adjusted == 0u);
+        let accept = always | ((log_uniform < log_ratio) & is_number(log_ratio));
         x = select(x, new_x, accept);
         y = select(y, new_y, accept);
         here.energy = select(here.energy, there.energy, accept);
         here.grad_x = select(here.grad_x, there.grad_x, accept);
         here.grad_y = select(here.grad_y, there.grad_y, accept);
-        if t < 4u && 4u * group.x + t < info.chains {
-            let at = 3u * (k * info.chains + row[t]);
+        if k > 0u && t < 4u && 4u * group.x + t < info.chains {
+            let at = 3u * ((k - 1u) * info.chains + row[t]);
             path[at] = x[t];
             path[at + 1u] = y[t];
             path[at + 2u] = select(0.0, 1.0, accept[t]);
