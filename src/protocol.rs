@@ -116,6 +116,10 @@ pub enum Event {
         iteration: u64,
         backend: Backend,
     },
+    /// A file that could not be opened, and why; nothing has changed.
+    Refused {
+        message: String,
+    },
     /// Something failed that was not foreseen; the message is the system's own.
     Fault {
         message: String,

@@ -134,6 +134,12 @@ impl Run {
                     "The run goes on at iteration {iteration} {place}."
                 )))
             }
+            Event::Refused { message } => {
+                self.importing = false;
+                Some(Outcome::Warn(format!(
+                    "The file could not be opened: {message}. Nothing has changed."
+                )))
+            }
             Event::Fault { message } => Some(Outcome::Fault(message)),
         }
     }

@@ -59,7 +59,9 @@ struct PostErrors;
 
 impl log::Log for PostErrors {
     fn enabled(&self, metadata: &log::Metadata) -> bool {
+        // A lost device is no error of ours: the session sees it too, and says what it does about it.
         metadata.level() <= log::Level::Error
+            && metadata.target() != "cubecl_wgpu::compute::device_poison"
     }
 
     fn log(&self, record: &log::Record) {

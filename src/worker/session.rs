@@ -194,10 +194,15 @@ impl Session {
             Command::Compare => self.start_comparison().await,
             Command::StopCompare => self.comparing = None,
             Command::Export => self.export().await,
-            Command::Import(bytes) => match Checkpoint::from_bytes(&bytes) {
-                Ok(checkpoint) => self.begin(Train2d::resume(checkpoint, self.device.clone())),
-                Err(error) => post::fault(&error.to_string()),
-            },
+            Command::Import(bytes) => {
+                let read = Checkpoint::from_bytes(&bytes).map_err(TrainError::Checkpoint);
+                match read.and_then(|found| Train2d::resume(found, self.device.clone())) {
+                    Ok(run) => self.begin(Ok(run)),
+                    Err(error) => post::event(&Event::Refused {
+                        message: error.to_string(),
+                    }),
+                }
+            }
             Command::LoseDevice => self.lose_device().await,
             Command::SelfTest => {
                 self.lab.checks.clear();

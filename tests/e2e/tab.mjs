@@ -2,6 +2,7 @@
 // Invariant: everything is read and done through the page's stable test ids.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const PATIENCE = 180_000;
@@ -73,6 +74,16 @@ export class Tab {
 
   below(id, limit) {
     return this.until(`${id} below ${limit}`, () => this.value(id), (value) => value < limit);
+  }
+
+  openFiles() {
+    return this.page.locator("summary", { hasText: "Files" }).click();
+  }
+
+  // The file that "Export run" gives.
+  async exported() {
+    const [download] = await Promise.all([this.page.waitForEvent("download"), this.click("export")]);
+    return { name: download.suggestedFilename(), buffer: await readFile(await download.path()) };
   }
 
   // Gives the step count once it has not moved for `ms`, which must come about within a minute.
