@@ -227,7 +227,9 @@ impl Mlp {
             ..
         } = &*self.0;
         blocks.get_or_init(|| {
-            let flat = flat.as_ref().expect("a network without blocks has a buffer");
+            let flat = flat
+                .as_ref()
+                .expect("a network without blocks has a buffer");
             let block = |b: &Block| flat.clone().slice(b.range()).reshape(b.shape);
             layout.blocks.iter().map(block).collect()
         })
@@ -265,7 +267,10 @@ impl Mlp {
         let mut gradients = (gates * by_gates.autodiff()).sum().backward();
         let layers = 2 * (parts.architecture.depth + 1);
         let by_time_network = tracked.gradient(&mut gradients, layers);
-        Some((found.sum, Tensor::cat(vec![found.layers, by_time_network], 0)))
+        Some((
+            found.sum,
+            Tensor::cat(vec![found.layers, by_time_network], 0),
+        ))
     }
 
     /// The flat gradient of a tracked network from block `first` on; zero where a block had no part.

@@ -4,9 +4,7 @@
 //! the kernel wrote and nothing older.
 
 use burn::backend::Cube;
-use burn::backend::wgpu::{
-    CubeDim, CubeTensor, KernelSource, SourceKernel, into_contiguous,
-};
+use burn::backend::wgpu::{CubeDim, CubeTensor, KernelSource, SourceKernel, into_contiguous};
 use burn::cubecl::CubeCount;
 use burn::cubecl::server::KernelArguments;
 use burn::tensor::{DType, Shape, Tensor};

@@ -149,7 +149,12 @@ fn move_labels<M: LevelEnergy>(
 /// `window` is `[levels, 2]`: accepted share summed over moves, and their number.
 pub fn adapt(steps: Tensor<1>, window: Tensor<2>) -> Tensor<1> {
     let [levels, _] = window.dims();
-    let column = |i: usize| window.clone().slice([0..levels, i..i + 1]).reshape([levels]);
+    let column = |i: usize| {
+        window
+            .clone()
+            .slice([0..levels, i..i + 1])
+            .reshape([levels])
+    };
     // 0 / 0 is not a number, and compares as false.
     let rate: Tensor<1> = column(0) / column(1);
     let grow = rate.clone().greater_elem(0.8).float() * 0.1;

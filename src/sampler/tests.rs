@@ -271,7 +271,13 @@ fn adaptation_follows_the_band() {
     let device = Device::flex();
     let steps = Tensor::from_data([0.1f32, 0.1, 0.1, 0.1, 1.45], &device);
     // Accepted shares summed, and moves: rates 0.9, 0.7, 0.5, none and 1.
-    let window = [[9.0f32, 10.0], [7.0, 10.0], [5.0, 10.0], [0.0, 0.0], [3.0, 3.0]];
+    let window = [
+        [9.0f32, 10.0],
+        [7.0, 10.0],
+        [5.0, 10.0],
+        [0.0, 0.0],
+        [3.0, 3.0],
+    ];
     let adapted = values(adapt(steps, Tensor::from_data(window, &device)));
     for (got, expected) in adapted.iter().zip([0.11, 0.1, 0.1 / 1.2, 0.1, 1.5]) {
         assert!((got - expected).abs() < 1e-6, "{got} {expected}");
