@@ -1,4 +1,5 @@
-// Takes the pictures of the README: `cargo xtask screenshots`.
+// Takes the pictures of the README: `cargo xtask screenshots`. They show the CPU path, for software
+// WebGPU takes minutes to a picture of the standard network.
 // BASIN_SHOT_SECONDS: how long each run trains first (60). BASIN_CHECKPOINT: a run to import, for
 // pictures of a trained model. BASIN_SHOT_LINK: the fragment to open.
 
@@ -10,9 +11,8 @@ import { serve } from "./server.mjs";
 import { Tab, pass } from "./tab.mjs";
 
 const PICTURES = [
-  { name: "train-1440x900", path: "", viewport: { width: 1440, height: 900 } },
-  { name: "train-390x844", path: "", viewport: { width: 390, height: 844 } },
-  { name: "lab-1440x900", path: "lab/", viewport: { width: 1440, height: 900 } },
+  { name: "train-1440x900", path: "?cpu=1", viewport: { width: 1440, height: 900 } },
+  { name: "train-390x844", path: "?cpu=1", viewport: { width: 390, height: 844 } },
 ];
 
 const { BASIN_DOCS, BASIN_CHECKPOINT, BASIN_SHOT_LINK = "", BASIN_SHOT_SECONDS = "60" } = process.env;
