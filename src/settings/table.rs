@@ -248,7 +248,7 @@ pub const TABLE: &[Row] = &[
     row(Key::Leapfrog, "leapfrog", "Leapfrog steps", int(1, 20), Int(5), "", Group::Sampler, Live, For::Samplers(&["hmc"]),
         "Gradient steps in one HMC proposal: more of them carry a chain further along the valley before the accept test."),
     row(Key::Adapt, "adapt", "Adapt step size", Kind::Switch, Switch(true), "", Group::Sampler, Live, For::All,
-        "Every 100 iterations: grow the step by 10 % where acceptance is above 0.8, shrink it by 20 % below 0.6. Needs MALA or HMC."),
+        "Every 100 iterations: grow the step by 10 % where acceptance is above 0.8, shrink it by a sixth below 0.6. Needs MALA or HMC."),
     row(Key::Jump, "jump", "Label jump", Kind::Choice(&["global", "local", "none"]), Choice(0), "", Group::Sampler, Live, DA_EBM,
         "Global redraws the noise level from softmax(-E) over all levels; local proposes a neighbour; none leaves each chain on its level and loses the way out of a mode."),
     row(Key::Chains, "chains", "Chains per update", int(8, 1024), Int(100), "", Group::Buffer, OnReset, For::All,

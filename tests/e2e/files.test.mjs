@@ -26,7 +26,7 @@ story("an exported run comes back with its step count and weights", async ({ ope
   await tab.get("import").setInputFiles({ ...file, mimeType: "application/octet-stream" });
   await tab.stepReaches(step);
   assert.equal(await tab.resting(), step);
-  // The samples behind the grid's normalisation are none: the same weights give the same KL.
+  // KL is integrated on a grid: the same weights give the same number.
   assert.equal(await tab.value("kl"), kl);
   await tab.click("step-once");
   await tab.stepReaches(step + 1);

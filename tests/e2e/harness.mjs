@@ -43,10 +43,10 @@ export function launch(webgpu) {
 }
 
 // Registers a test. `body` gets `open(path)`, which opens a new tab of the page, and the host. The
-// page's behaviour is tested on the CPU, which starts at once: software WebGPU compiles kernels for
-// a minute before the first step.
-export function story(name, body, { webgpu = false, mount = "/", viewport, skip } = {}) {
-  test(name, { timeout: TIMEOUT, skip }, async () => {
+// page's behaviour is tested on the CPU, which starts at once: software WebGPU
+// compiles kernels for many seconds before the first step.
+export function story(name, body, { webgpu = false, mount = "/", viewport } = {}) {
+  test(name, { timeout: TIMEOUT }, async () => {
     const host = await serve(dist(), mount);
     const browser = await launch(webgpu);
     try {
