@@ -133,6 +133,8 @@ pub struct Lab {
     pub why_cpu: Option<WhyCpu>,
     /// The adapter's own description.
     pub adapter: String,
+    /// Whether the arithmetic runs on the CPU, even by way of WebGPU.
+    pub software: bool,
     /// Limits and features by name.
     pub facts: Vec<(String, String)>,
     /// The checks done so far, of `planned`.

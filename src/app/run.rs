@@ -57,8 +57,12 @@ pub enum Outcome {
     Fault(String),
     /// Hand the visitor a file.
     Save { name: String, bytes: Vec<u8> },
-    /// There is no WebGPU: smaller settings may be in order.
-    OnCpu(Option<WhyCpu>),
+    /// The worker has its device and waits for its orders. The arithmetic runs on the CPU if
+    /// `software`, behind WebGPU where there is no `why_cpu`: smaller settings may be in order.
+    Opened {
+        software: bool,
+        why_cpu: Option<WhyCpu>,
+    },
     /// The run of a file began: these are its settings.
     Follow(Box<Settings>),
     /// The worker cannot go on; another one should, on the CPU.
@@ -70,11 +74,13 @@ impl Run {
     pub fn apply(&mut self, event: Event) -> Option<Outcome> {
         match event {
             Event::Ready(lab) => {
-                let backend = lab.backend;
-                let why = lab.why_cpu.clone();
+                self.backend = Some(lab.backend);
+                let opened = Outcome::Opened {
+                    software: lab.software,
+                    why_cpu: lab.why_cpu.clone(),
+                };
                 let again = self.lab.replace(*lab).is_some();
-                self.backend = Some(backend);
-                (backend == Backend::Cpu && !again).then_some(Outcome::OnCpu(why))
+                (!again).then_some(opened)
             }
             Event::Started(started) => {
                 let follow = std::mem::take(&mut self.importing);
@@ -384,20 +390,26 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_word_from_a_cpu_asks_for_smaller_settings() {
-        let lab = |backend| {
+    fn only_the_first_word_from_a_worker_asks_for_orders() {
+        let lab = |software| {
             Event::Ready(Box::new(Lab {
-                backend,
+                backend: Backend::WebGpu,
                 why_cpu: None,
                 adapter: String::new(),
+                software,
                 facts: vec![],
                 checks: vec![],
                 planned: 0,
             }))
         };
-        let mut run = Run::default();
-        assert_eq!(run.apply(lab(Backend::Cpu)), Some(Outcome::OnCpu(None)));
-        assert_eq!(run.apply(lab(Backend::Cpu)), None);
-        assert_eq!(Run::default().apply(lab(Backend::WebGpu)), None);
+        for software in [false, true] {
+            let mut run = Run::default();
+            let opened = Outcome::Opened {
+                software,
+                why_cpu: None,
+            };
+            assert_eq!(run.apply(lab(software)), Some(opened));
+            assert_eq!(run.apply(lab(software)), None);
+        }
     }
 }

@@ -81,6 +81,16 @@ pub fn why_cpu(why: &WhyCpu) -> String {
     }
 }
 
+/// Where the arithmetic of a device without a graphics processor runs; `asked` if the link asks for
+/// the CPU, no `why` if WebGPU itself runs on it.
+pub fn on_cpu(why: Option<&WhyCpu>, asked: bool) -> String {
+    match why {
+        Some(_) if asked => "Training runs on the CPU, because the link asks for it.".into(),
+        Some(why) => format!("Training runs on the CPU, because {}.", why_cpu(why)),
+        None => "WebGPU runs on the CPU here: the browser found no graphics processor.".into(),
+    }
+}
+
 /// The label of the device in the header; `asked` if the link asks for the CPU.
 pub fn backend(backend: Backend, lab: Option<&Lab>, asked: bool) -> String {
     match (backend, lab.and_then(|lab| lab.why_cpu.as_ref())) {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::energy::{membership_of, membership_of_labels};
+use crate::rng::{Draws, Stream};
 use burn::tensor::Device;
 
 fn architectures() -> Vec<Architecture> {

@@ -4,15 +4,19 @@
 //! is written by hand from ordinary tensor operations, so samplers need no autodiff graph and
 //! losses that contain the gradient can be differentiated through it.
 
+mod activation;
+mod architecture;
 mod embedding;
 mod layout;
 mod mixture;
 mod mlp;
 
+pub use activation::Activation;
+pub use architecture::Architecture;
 pub use layout::{Block, Layout};
 pub use mixture::GaussianMixture;
 pub(crate) use mlp::labels;
-pub use mlp::{Activation, Architecture, Jet, Mlp};
+pub use mlp::{Jet, Mlp};
 
 use burn::tensor::Tensor;
 

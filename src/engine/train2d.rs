@@ -147,6 +147,10 @@ impl Train2d {
         Mlp::new(&self.architecture, &self.flat)
     }
 
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     pub fn density(&self) -> &Density {
         &self.density
     }

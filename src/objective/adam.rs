@@ -56,8 +56,8 @@ pub fn clip_to_norm(gradient: Tensor<1>, clip: f64) -> (Tensor<1>, Tensor<1>) {
     (gradient * factor, norm)
 }
 
-/// The learning rate of an iteration: linear warm-up, then divided by ten at 70, 80 and 90 % of the
-/// run if decay is on.
+/// The learning rate of an iteration: linear warm-up; if decay is on, divided by ten at three points
+/// of the run, at equal distances from `decay-from` to its end (from 70 %: at 70, 80 and 90 %).
 pub fn learning_rate(settings: &Settings, iteration: u64) -> f64 {
     let warmup = settings.int(Key::Warmup) as u64;
     let length = settings.int(Key::Iterations) as u64;
@@ -66,10 +66,10 @@ pub fn learning_rate(settings: &Settings, iteration: u64) -> f64 {
     } else {
         1.0
     };
+    let from = settings.int(Key::DecayFrom) as u64;
     let drops = match settings.on(Key::Decay) {
-        true => [7, 8, 9]
-            .iter()
-            .filter(|tenths| iteration * 10 >= length * **tenths)
+        true => (0..3)
+            .filter(|drop| iteration * 300 >= length * (from * 3 + (100 - from) * drop))
             .count(),
         false => 0,
     };

@@ -110,6 +110,18 @@ fn the_learning_rate_warms_up_and_decays() {
     for (i, factor) in [(7000, 0.1), (8000, 0.01), (9000, 0.001), (20_000, 0.001)] {
         assert!((lr(i) / factor - 1.0).abs() < 1e-9);
     }
+    let mut early = Settings::default();
+    early.set_text(Key::DecayFrom, "40").unwrap();
+    let lr = |i| learning_rate(&early, i) / 5e-4;
+    for (i, factor) in [
+        (3999, 1.0),
+        (4000, 0.1),
+        (5999, 0.1),
+        (6000, 0.01),
+        (8000, 0.001),
+    ] {
+        assert!((lr(i) / factor - 1.0).abs() < 1e-9);
+    }
 }
 
 #[test]

@@ -139,8 +139,9 @@ impl Preset {
             }
             Size::Long => {
                 set(&mut s, Key::Iterations, "20000");
-                // Each chain moves more often: with 10,000, longer runs ran away.
-                set(&mut s, Key::Buffer, "2000");
+                // The standard run up to its first drop, then nearly four times its tail: at the
+                // full rate a run of this length can still run away.
+                set(&mut s, Key::DecayFrom, "35");
             }
         }
         s

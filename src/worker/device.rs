@@ -8,8 +8,10 @@ use crate::protocol::{Backend, Lab, WhyCpu};
 use crate::worker::post;
 use burn::tensor::Device;
 use burn::tensor::wgpu::WgpuSetup;
+use js_sys::Reflect;
 use std::sync::{Arc, Mutex, PoisonError};
-use wgpu::{Adapter, Features, Instance, InstanceDescriptor};
+use wasm_bindgen::JsValue;
+use wgpu::{Adapter, DeviceType, Features, Instance, InstanceDescriptor};
 
 /// Dispatches that burn collects before it submits them.
 const TASKS: usize = 64;
@@ -52,6 +54,7 @@ pub async fn open(cpu: bool) -> Opened {
     let lab = Lab {
         backend: Backend::Cpu,
         why_cpu: Some(why),
+        software: true,
         adapter: "CPU (WebAssembly SIMD)".into(),
         facts: Vec::new(),
         checks: Vec::new(),
@@ -127,15 +130,11 @@ pub async fn open_gpu() -> Result<Opened, WhyCpu> {
             web_sys::console::error_1(&message.as_str().into());
             post::fault(&message);
         }));
-    let adapter = match info.name.is_empty() {
-        true => format!("{} {}", info.driver, info.driver_info)
-            .trim()
-            .to_owned(),
-        false => info.name,
-    };
+    let adapter = describe(&setup.device);
     let lab = Lab {
         backend: Backend::WebGpu,
         why_cpu: None,
+        software: info.device_type == DeviceType::Cpu || adapter.contains("swiftshader"),
         adapter,
         facts,
         checks: Vec::new(),
@@ -146,6 +145,24 @@ pub async fn open_gpu() -> Result<Opened, WhyCpu> {
         lab,
         gpu: Some(Gpu { setup, lost }),
     })
+}
+
+/// The adapter in the browser's words, such as "nvidia ampere"; wgpu passes on only the description,
+/// which browsers leave empty.
+fn describe(device: &wgpu::Device) -> String {
+    let get = |object: &JsValue, name: &str| Reflect::get(object, &name.into()).ok();
+    let Some(info) = device
+        .as_webgpu()
+        .and_then(|device| get(device.as_ref(), "adapterInfo"))
+    else {
+        return String::new();
+    };
+    ["vendor", "architecture", "device", "description"]
+        .iter()
+        .filter_map(|name| get(&info, name)?.as_string())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Limits and features that decide what fits, by their WebGPU names.

@@ -50,6 +50,8 @@ pub struct State {
     untouched: StoredValue<bool>,
     /// Whether the GPU failed for good, so that every further worker runs on the CPU.
     stranded: StoredValue<bool>,
+    /// Whether the next worker is to play at once.
+    eager: StoredValue<bool>,
     noted: StoredValue<u64>,
     wire: StoredValue<Option<Wire>, LocalStorage>,
     address: StoredValue<Address, LocalStorage>,
@@ -71,6 +73,7 @@ impl State {
             generation: RwSignal::new(0),
             untouched: StoredValue::new(Address::read().is_empty()),
             stranded: StoredValue::new(false),
+            eager: StoredValue::new(false),
             noted: StoredValue::new(0),
             wire: StoredValue::new_local(None),
             address: StoredValue::new_local(address),
@@ -80,18 +83,17 @@ impl State {
         state
     }
 
-    /// Starts a worker on fresh canvases, ending the one before. It goes on from the last
-    /// checkpoint if there is one.
+    /// Starts a worker on fresh canvases, ending the one before.
     pub fn start(self, canvases: Canvases) {
         let play = self
             .run
             .with_untracked(|run| run.playing || run.started.is_none());
+        self.eager.set_value(play);
         self.wire.set_value(None);
         self.run.update(Run::lose_worker);
-        let greet = move || self.greeting(play);
         let absorb = move |events| self.absorb(events);
         let cpu = Address::wants_cpu() || self.stranded.get_value();
-        match Wire::start(canvases, cpu, greet, absorb) {
+        match Wire::start(canvases, cpu, absorb) {
             Ok(wire) => self.wire.set_value(Some(wire)),
             Err(message) => self.fault.set(Some(message)),
         }
@@ -103,23 +105,21 @@ impl State {
         self.generation.update(|n| *n += 1);
     }
 
-    fn greeting(self, play: bool) -> Vec<Command> {
-        let sizes = self.sizes.get_untracked();
-        let [width, height] = sizes.strip;
-        let mut first = vec![Command::Camera(self.camera())];
+    /// Tells a worker that has opened its device what to do: to go on from the last checkpoint if
+    /// there is one.
+    fn order(self) {
+        self.send(Command::Camera(self.camera()));
+        let [width, height] = self.sizes.get_untracked().strip;
         if width > 0 {
-            first.push(Command::StripSize { width, height });
+            self.send(Command::StripSize { width, height });
         }
-        first.extend(
-            self.run
-                .with_untracked(|run| run.checkpoint.clone())
-                .map(Command::Import),
-        );
-        first.push(Command::Configure(Box::new(self.settings.get_untracked())));
-        if play {
-            first.push(Command::Play);
+        if let Some(bytes) = self.run.with_untracked(|run| run.checkpoint.clone()) {
+            self.send(Command::Import(bytes));
         }
-        first
+        self.send(Command::Configure(Box::new(self.settings.get_untracked())));
+        if self.eager.get_value() {
+            self.send(Command::Play);
+        }
     }
 
     /// What the large canvas shows now.
@@ -157,7 +157,12 @@ impl State {
                     self.save(&name, &bytes, "application/octet-stream");
                 }
                 Outcome::Follow(settings) => self.adopt(*settings, Some(Entry::New)),
-                Outcome::OnCpu(why) => self.settle_on_cpu(why.as_ref()),
+                Outcome::Opened { software, why_cpu } => {
+                    if software {
+                        self.settle_on_cpu(why_cpu.as_ref());
+                    }
+                    self.order();
+                }
                 Outcome::Stranded(why) => {
                     self.note(
                         format!(
@@ -178,25 +183,15 @@ impl State {
         if self.stranded.get_value() {
             return;
         }
-        let why = match why {
-            Some(why) if !Address::wants_cpu() => words::why_cpu(why),
-            _ => "the link asks for it".into(),
+        let where_it_runs = words::on_cpu(why, Address::wants_cpu());
+        let meaning = if self.untouched.get_value() {
+            let now = self.settings.with_untracked(Settings::preset);
+            self.adopt(with_points(now.sized(Size::Small).settings()), None);
+            "It starts with a smaller network and fewer chains, so that it keeps moving."
+        } else {
+            "It is slower there."
         };
-        let now = self.settings.with_untracked(Settings::preset);
-        if !self.untouched.get_value() {
-            return self.note(
-                format!("Training runs on the CPU, because {why}. It is slower there."),
-                false,
-            );
-        }
-        self.adopt(with_points(now.sized(Size::Small).settings()), None);
-        self.note(
-            format!(
-                "Training runs on the CPU, because {why}. It starts with a smaller network and \
-                 fewer chains, so that it keeps moving."
-            ),
-            false,
-        );
+        self.note(format!("{where_it_runs} {meaning}"), false);
     }
 
     /// Hands the visitor a file, or says why not.

@@ -41,15 +41,13 @@ pub struct Canvases {
 impl Wire {
     /// Starts a worker.
     ///
-    /// `greet` gives the commands that come first, once the worker listens; `absorb` takes its
-    /// events in.
+    /// `absorb` takes its events in.
     ///
     /// # Errors
     /// What the browser said when it refused a worker.
     pub fn start(
         canvases: Canvases,
         cpu: bool,
-        greet: impl Fn() -> Vec<Command> + 'static,
         absorb: impl Fn(Vec<Event>) + 'static,
     ) -> Result<Self, String> {
         let options = WorkerOptions::new();
@@ -72,7 +70,7 @@ impl Wire {
                     line.take_in(event, &absorb);
                 } else if let Some(canvases) = canvases.take() {
                     match introduce(&worker, &canvases, cpu) {
-                        Ok(()) => line.open(&worker, greet()),
+                        Ok(()) => line.open(&worker),
                         Err(error) => {
                             let message = message_of(&error);
                             line.take_in(Event::Fault { message }, &absorb);
@@ -122,9 +120,9 @@ impl Drop for Wire {
 }
 
 impl Line {
-    fn open(&self, worker: &Worker, first: Vec<Command>) {
+    fn open(&self, worker: &Worker) {
         self.open.set(true);
-        for command in first.into_iter().chain(self.commands.take()) {
+        for command in self.commands.take() {
             post(worker, &command);
         }
     }

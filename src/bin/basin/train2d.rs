@@ -61,11 +61,13 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
         printer.report(&report, run.settings().int(Key::Iterations));
         if let Some(loss) = report.runaway() {
             write_checkpoint(&file, &good)?;
+            let (away, kept) = (report.iteration, good.iteration);
+            let device = run.device().clone();
+            run = Train2d::resume(good, device).map_err(|e| e.to_string())?;
+            finish(&mut run, matches, &printer, Some(away))?;
             return Err(format!(
-                "training ran away by iteration {} (loss {loss}); the checkpoint of iteration {} is in {}. \
+                "training ran away by iteration {away} (loss {loss}); the checkpoint of iteration {kept} is in {}. \
                  Try a lower --lr, more --steps, or --clip 1",
-                report.iteration,
-                good.iteration,
                 file.display()
             ));
         }
@@ -84,16 +86,16 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
         );
         return Ok(());
     }
-    finish(&mut run, matches, &printer, &preset, seed)
+    finish(&mut run, matches, &printer, None)
 }
 
-/// Final metrics: the finer grid and fresh samples.
+/// Final metrics: the finer grid and fresh samples. `ran_away` is the iteration of a report that
+/// found the training out of bounds; the run is then the last one before it.
 fn finish(
     run: &mut Train2d,
     matches: &ArgMatches,
     printer: &Printer,
-    preset: &str,
-    seed: usize,
+    ran_away: Option<u64>,
 ) -> Result<(), String> {
     let grid = matches
         .get_one::<u16>("final-grid")
@@ -111,8 +113,9 @@ fn finish(
         .map(|f| mode_masses(run.density(), &f.points));
     printer.last(&json!({
         "event": "final",
-        "preset": preset,
-        "seed": seed,
+        "preset": run.settings().preset().name(),
+        "seed": run.settings().int(Key::Seed),
+        "ran_away": ran_away,
         "iterations": report.iteration,
         "seconds": report.seconds,
         "kl_truth_model": report.kl_truth_model,

@@ -1,0 +1,123 @@
+//! What a session does when training runs away or the device is lost.
+//!
+//! Invariant: a run goes back to its last good checkpoint with the settings of now, which may be the
+//! cure; a device that keeps getting lost is given up.
+
+use super::{Session, guarded};
+use crate::engine::{Train2d, TrainError};
+use crate::protocol::{Backend, Event, WhyCpu};
+use crate::settings::Settings;
+use crate::worker::device::Gpu;
+use crate::worker::{device, post};
+use gloo_timers::future::TimeoutFuture;
+use std::time::Duration;
+use web_time::Instant;
+
+/// A device lost so often, each time so soon after the last, is given up.
+const LOSSES: u32 = 3;
+const SOON: Duration = Duration::from_secs(30);
+
+impl Session {
+    /// Gives up the GPU. A canvas that WebGPU has used gives no 2D context: the page starts another
+    /// worker on fresh ones.
+    pub(super) fn strand(&mut self, why: WhyCpu) {
+        self.stranded = true;
+        post::event(&Event::Stranded(why));
+    }
+
+    /// Puts the run back to the last good checkpoint and rests.
+    pub(super) fn roll_back(&mut self, iteration: u64, loss: f32) -> Result<(), TrainError> {
+        let Some(run) = &self.run else { return Ok(()) };
+        let restored = self.rebuild(run.settings().clone())?;
+        self.playing = false;
+        post::event(&Event::Playing(false));
+        post::event(&Event::Diverged {
+            iteration,
+            restored: restored.iteration(),
+            loss,
+        });
+        post::event(&Event::Started(Box::new(restored.started())));
+        self.run = Some(restored);
+        Ok(())
+    }
+
+    /// The run at the last good checkpoint, or at its start. What the visitor changed since stays
+    /// changed: it may be the cure.
+    pub(super) fn rebuild(&self, settings: Settings) -> Result<Train2d, TrainError> {
+        let Some(good) = self.good.clone() else {
+            return Train2d::new(settings, self.device.clone());
+        };
+        let mut run = Train2d::resume(good, self.device.clone())?;
+        run.configure(settings);
+        Ok(run)
+    }
+
+    /// Destroys the device. A checkpoint is taken first, so that the run is seen to go on exactly;
+    /// a loss that nobody asked for goes back to the last one, some seconds old.
+    pub(super) async fn lose_device(&mut self) {
+        let Some(gpu) = &self.gpu else { return };
+        if let Some(run) = &self.run {
+            match guarded(run.checkpoint()).await {
+                Ok(checkpoint) => self.good = Some(checkpoint),
+                Err(error) => return post::fault(&error.to_string()),
+            }
+        }
+        gpu.setup.device.destroy();
+        // The browser reports the loss in a task of its own.
+        TimeoutFuture::new(50).await;
+    }
+
+    /// A failure of the device counts as its loss; other failures are told.
+    pub(super) async fn fail(&mut self, error: TrainError) {
+        match (&error, &self.gpu) {
+            (TrainError::Device(_), Some(_)) => self.recover().await,
+            _ => post::fault(&error.to_string()),
+        }
+    }
+
+    /// Asks for the device again and goes on from the last good checkpoint.
+    pub(super) async fn recover(&mut self) {
+        let message = self
+            .gpu
+            .as_ref()
+            .and_then(Gpu::lost)
+            .unwrap_or_else(|| "no answer in time".into());
+        post::event(&Event::DeviceLost {
+            message: message.clone(),
+        });
+        let settings = self.run.as_ref().map(|run| run.settings().clone());
+        // Everything that holds buffers of the old device.
+        (self.painter, self.comparing, self.gpu, self.run) = (None, None, None, None);
+        let soon = self.last_loss.is_some_and(|at| at.elapsed() < SOON);
+        self.losses = if soon { self.losses + 1 } else { 1 };
+        self.last_loss = Some(Instant::now());
+        if self.losses >= LOSSES {
+            return self.strand(WhyCpu::Lost(message));
+        }
+        let Ok(opened) = device::open_gpu().await else {
+            return self.strand(WhyCpu::Lost(message));
+        };
+        self.drawn = false;
+        self.device = opened.device;
+        self.lab = opened.lab;
+        self.gpu = opened.gpu;
+        self.open_painter().await;
+        let Some(settings) = settings else { return };
+        match self.rebuild(settings) {
+            Ok(run) => {
+                post::event(&Event::Ready(Box::new(self.lab.clone())));
+                post::event(&Event::Started(Box::new(run.started())));
+                post::event(&Event::Recovered {
+                    iteration: run.iteration(),
+                    backend: Backend::WebGpu,
+                });
+                post::event(&Event::Playing(self.playing));
+                self.run = Some(run);
+                self.dirty = true;
+                let now = Instant::now();
+                (self.next_report, self.next_strip, self.next_frame) = (now, now, now);
+            }
+            Err(error) => post::fault(&error.to_string()),
+        }
+    }
+}
