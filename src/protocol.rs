@@ -35,6 +35,8 @@ pub enum Command {
     Export,
     /// Continue from a file that [`Event::Exported`] gave.
     Import(Vec<u8>),
+    /// Go on from the bytes of the last [`Event::Checkpoint`] of a worker before.
+    Resume(Vec<u8>),
     /// Destroy the GPU device, to see the run survive it.
     LoseDevice,
     /// Run the self-test again.
@@ -64,6 +66,8 @@ pub enum Backend {
 /// Why WebGPU is not used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WhyCpu {
+    /// The visitor asked for the CPU.
+    Asked,
     /// The browser has no WebGPU, or gave no adapter.
     NoWebGpu(String),
     /// The adapter lacks something the engine cannot do without.
@@ -79,8 +83,10 @@ pub enum WhyCpu {
 pub enum Event {
     /// The device is up, or more of its self-test is done.
     Ready(Box<Lab>),
-    /// A run begins, or goes on from a file or checkpoint, at `iteration`.
+    /// A run begins, or goes on from its last checkpoint.
     Started(Box<Started>),
+    /// The run of the visitor's file goes on.
+    Imported(Box<Started>),
     /// Training runs (true) or rests.
     Playing(bool),
     Report(Box<Report>),

@@ -198,6 +198,60 @@ fn a_full_disk_is_a_clear_error() {
     );
 }
 
+/// Reports that cannot be written end the run, with its checkpoint kept.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_output_is_a_clear_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_basin"))
+        .args(TINY)
+        .current_dir(folder.path())
+        .stdout(full)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success()
+            && said.contains("cannot write the report")
+            && !said.contains("panicked"),
+        "{said}"
+    );
+    assert!(
+        folder
+            .path()
+            .join("gaussian-pcd-seed1.safetensors")
+            .exists()
+    );
+}
+
+#[test]
+fn a_resumed_run_refuses_flags_that_would_change_it() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(
+        tiny(folder.path(), &["--iterations", "10"])
+            .status
+            .success()
+    );
+    let file = ["--resume", "gaussian-pcd-seed1.safetensors"];
+    for wrong in [&["--seed", "2"][..], &["--levels", "3", "--data", "banana"]] {
+        let output = tiny(folder.path(), &[&file[..], wrong].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && said.contains("leave that flag out"),
+            "{wrong:?}: {said}"
+        );
+    }
+    let other = basin(
+        folder.path(),
+        &[&["train2d", "--preset", "banana-pcd"], &file[..]].concat(),
+    );
+    assert!(!other.status.success());
+}
+
 #[test]
 fn a_runaway_stops_with_advice() {
     let folder = tempfile::tempdir().unwrap();
@@ -230,6 +284,10 @@ fn a_runaway_stops_with_advice() {
         !output.status.success() && said.contains("ran away"),
         "{said}"
     );
+    let lines = lines(&output);
+    let last = lines.last().unwrap();
+    assert_eq!(last["event"], "final");
+    assert!(last["iterations"].as_u64() < last["ran_away"].as_u64());
     assert!(
         folder
             .path()

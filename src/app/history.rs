@@ -87,12 +87,14 @@ impl History {
             .last_mut()
             .filter(|last| last.iteration == row.iteration)
         {
-            let loss = if row.loss.is_nan() {
-                last.loss
-            } else {
-                row.loss
+            // A second report of one iteration has no new losses, and after a recovery no moves.
+            let kept = |new: f32, old: f32| if new.is_nan() { old } else { new };
+            *last = Row {
+                loss: kept(row.loss, last.loss),
+                acceptance: kept(row.acceptance, last.acceptance),
+                gradient: kept(row.gradient, last.gradient),
+                ..row
             };
-            *last = Row { loss, ..row };
             return;
         }
         if self.provisional {

@@ -39,8 +39,6 @@ pub struct Run {
     pub comparison: Option<Comparison>,
     /// Whether a comparison was asked for and has not ended.
     pub comparing: bool,
-    /// Whether a file was sent and its run has not begun.
-    pub importing: bool,
     pub probe: Option<Probe>,
     /// The run as a file, some seconds old; a new worker goes on from it.
     pub checkpoint: Option<Vec<u8>>,
@@ -83,10 +81,13 @@ impl Run {
                 (!again).then_some(opened)
             }
             Event::Started(started) => {
-                let follow = std::mem::take(&mut self.importing);
-                let settings = follow.then(|| Box::new(started.settings.clone()));
                 self.start(*started);
-                settings.map(Outcome::Follow)
+                None
+            }
+            Event::Imported(started) => {
+                let settings = Box::new(started.settings.clone());
+                self.begin(*started);
+                Some(Outcome::Follow(settings))
             }
             Event::Playing(playing) => {
                 self.playing = playing;
@@ -126,9 +127,12 @@ impl Run {
                 None
             }
             Event::Stranded(why) => Some(Outcome::Stranded(why)),
-            Event::DeviceLost { message } => Some(Outcome::Warn(format!(
-                "The GPU was lost ({message}). Asking for it again; the run goes on from its last checkpoint."
-            ))),
+            Event::DeviceLost { message } => {
+                self.comparing = false;
+                Some(Outcome::Warn(format!(
+                    "The GPU was lost ({message}). Asking for it again; the run goes on from its last checkpoint."
+                )))
+            }
             Event::Recovered { iteration, backend } => {
                 self.backend = Some(backend);
                 self.rewind(iteration);
@@ -140,13 +144,13 @@ impl Run {
                     "The run goes on at iteration {iteration} {place}."
                 )))
             }
-            Event::Refused { message } => {
-                self.importing = false;
-                Some(Outcome::Warn(format!(
-                    "The file could not be opened: {message}. Nothing has changed."
-                )))
+            Event::Refused { message } => Some(Outcome::Warn(format!(
+                "The file could not be opened: {message}. Nothing has changed."
+            ))),
+            Event::Fault { message } => {
+                self.comparing = false;
+                Some(Outcome::Fault(message))
             }
-            Event::Fault { message } => Some(Outcome::Fault(message)),
         }
     }
 
@@ -175,24 +179,32 @@ impl Run {
         self.started.as_ref().map_or(1, |started| started.levels)
     }
 
-    /// A run that goes on from a checkpoint of itself keeps its past; any other starts empty.
+    /// A run that goes on from a checkpoint of itself, which may be newer than the last report, keeps
+    /// its past; any other starts empty.
     fn start(&mut self, started: Started) {
         let same = self
             .started
             .as_ref()
             .is_some_and(|old| !old.settings.needs_reset(&started.settings));
-        if same && started.iteration > 0 && started.iteration <= self.iteration {
+        if same && started.iteration > 0 {
             self.rewind(started.iteration);
+            self.comparing = false;
+            self.started = Some(started);
         } else {
-            *self = Self {
-                lab: self.lab.take(),
-                backend: self.backend,
-                playing: self.playing,
-                iteration: started.iteration,
-                ..Self::default()
-            };
+            self.begin(started);
         }
-        self.started = Some(started);
+    }
+
+    /// Another run: nothing of the past is its own.
+    fn begin(&mut self, started: Started) {
+        *self = Self {
+            lab: self.lab.take(),
+            backend: self.backend,
+            playing: self.playing,
+            iteration: started.iteration,
+            started: Some(started),
+            ..Self::default()
+        };
     }
 
     fn report(&mut self, report: Report) {
@@ -379,14 +391,40 @@ mod tests {
     }
 
     #[test]
-    fn the_run_of_a_file_brings_its_settings_once() {
-        let mut run = Run {
-            importing: true,
-            ..Run::default()
+    fn the_run_of_a_file_brings_its_settings_and_no_past() {
+        let mut run = told([started(Settings::default(), 0), report(30, vec![0.5; 30])]);
+        let Event::Started(of_file) = started(Settings::default(), 40) else {
+            unreachable!("`started` makes that event")
         };
         let follow = Outcome::Follow(Box::default());
-        assert_eq!(run.apply(started(Settings::default(), 40)), Some(follow));
-        assert_eq!(run.apply(started(Settings::default(), 0)), None);
+        assert_eq!(run.apply(Event::Imported(of_file)), Some(follow));
+        assert_eq!((run.iteration, run.history.rows().len()), (40, 0));
+    }
+
+    #[test]
+    fn a_checkpoint_newer_than_the_last_report_keeps_the_past_too() {
+        let mut run = told([
+            started(Settings::default(), 0),
+            report(30, vec![0.5; 30]),
+            Event::DeviceLost {
+                message: String::new(),
+            },
+            started(Settings::default(), 37),
+        ]);
+        assert_eq!((run.iteration, run.history.rows().len()), (37, 1));
+        assert_eq!(run.first_losses.len(), FIRST_LOSSES);
+        run.apply(report(40, vec![0.5; 3]));
+        assert_eq!(run.last_losses.back(), Some(&(40, 0.5)));
+    }
+
+    #[test]
+    fn a_lost_gpu_leads_to_the_cpu() {
+        let why = WhyCpu::Lost("destroyed".into());
+        let mut run = told([started(Settings::default(), 0)]);
+        assert_eq!(
+            run.apply(Event::Stranded(why.clone())),
+            Some(Outcome::Stranded(why))
+        );
     }
 
     #[test]

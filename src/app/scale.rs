@@ -43,6 +43,14 @@ pub fn position(kind: Kind, value: Value) -> u32 {
     (share.clamp(0.0, 1.0) * f64::from(steps(kind))).round() as u32
 }
 
+/// The value a hundredth of the slider above `value` (`by` = 1) or below it (-1).
+pub fn nudged(kind: Kind, value: Value, by: i32) -> Option<Value> {
+    let last = steps(kind);
+    let stride = (last / 100).max(1) as i32;
+    let next = position(kind, value) as i32 + by * stride;
+    self::value(kind, next.clamp(0, last as i32) as u32)
+}
+
 /// The value of `kind` at a position; reals are rounded to three significant digits.
 pub fn value(kind: Kind, position: u32) -> Option<Value> {
     let last = steps(kind);
@@ -83,6 +91,20 @@ mod tests {
         let kind = Kind::Int { min: 8, max: 256 };
         let at = position(kind, Value::Int(128));
         assert_eq!(value(kind, at + 1), Some(Value::Int(129)));
+    }
+
+    #[test]
+    fn a_nudge_is_a_hundredth_of_the_slider() {
+        let kind = Kind::Float {
+            min: 1e-6,
+            max: 0.1,
+            log: true,
+        };
+        let Some(Value::Float(up)) = nudged(kind, Value::Float(5e-4), 1) else {
+            panic!("a real setting stays one")
+        };
+        assert!((up / 5e-4 / 1e5f64.powf(0.01) - 1.0).abs() < 0.02, "{up}");
+        assert_eq!(nudged(kind, Value::Float(0.1), 1), Some(Value::Float(0.1)));
     }
 
     #[test]

@@ -69,6 +69,7 @@ pub fn option(name: &str) -> String {
 /// Why the arithmetic runs on the CPU.
 pub fn why_cpu(why: &WhyCpu) -> String {
     match why {
+        WhyCpu::Asked => "the link asks for it".into(),
         WhyCpu::NoWebGpu(said) => format!("this browser gave no WebGPU ({said})"),
         WhyCpu::Lacks(what) => format!("this graphics adapter lacks {what}"),
         WhyCpu::SelfTest(checks) => {
@@ -81,29 +82,29 @@ pub fn why_cpu(why: &WhyCpu) -> String {
     }
 }
 
-/// Where the arithmetic of a device without a graphics processor runs; `asked` if the link asks for
-/// the CPU, no `why` if WebGPU itself runs on it.
-pub fn on_cpu(why: Option<&WhyCpu>, asked: bool) -> String {
+/// Where the arithmetic of a device without a graphics processor runs; no `why` if WebGPU itself runs
+/// on the CPU.
+pub fn on_cpu(why: Option<&WhyCpu>) -> String {
     match why {
-        Some(_) if asked => "Training runs on the CPU, because the link asks for it.".into(),
         Some(why) => format!("Training runs on the CPU, because {}.", why_cpu(why)),
         None => "WebGPU runs on the CPU here: the browser found no graphics processor.".into(),
     }
 }
 
-/// The label of the device in the header; `asked` if the link asks for the CPU.
-pub fn backend(backend: Backend, lab: Option<&Lab>, asked: bool) -> String {
+/// The label of the device in the header.
+pub fn backend(backend: Backend, lab: Option<&Lab>) -> String {
     match (backend, lab.and_then(|lab| lab.why_cpu.as_ref())) {
         (Backend::WebGpu, _) => match lab.and_then(Lab::passed) {
-            Some(true) => "WebGPU, self-test passed".into(),
-            Some(false) => "WebGPU, self-test failed".into(),
-            None => "WebGPU, self-test running".into(),
+            Some(true) => "webgpu: self-test passed".into(),
+            Some(false) => "webgpu: self-test failed".into(),
+            None => "webgpu: self-test running".into(),
         },
-        (Backend::Cpu, _) if asked => "CPU, as the link asks".into(),
-        (Backend::Cpu, Some(WhyCpu::NoWebGpu(_))) => "CPU: no WebGPU here".into(),
-        (Backend::Cpu, Some(WhyCpu::Lacks(_))) => "CPU: adapter too limited".into(),
-        (Backend::Cpu, Some(WhyCpu::SelfTest(_))) => "CPU: GPU failed its self-test".into(),
-        (Backend::Cpu, Some(WhyCpu::Lost(_)) | None) => "CPU".into(),
+        (Backend::Cpu, Some(WhyCpu::Asked)) => "cpu: as the link asks".into(),
+        (Backend::Cpu, Some(WhyCpu::NoWebGpu(_))) => "cpu: no WebGPU here".into(),
+        (Backend::Cpu, Some(WhyCpu::Lacks(_))) => "cpu: adapter too limited".into(),
+        (Backend::Cpu, Some(WhyCpu::SelfTest(_))) => "cpu: the GPU failed its self-test".into(),
+        (Backend::Cpu, Some(WhyCpu::Lost(_))) => "cpu: the GPU was lost".into(),
+        (Backend::Cpu, None) => "cpu".into(),
     }
 }
 

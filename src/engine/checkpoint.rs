@@ -67,6 +67,9 @@ impl std::error::Error for CheckpointError {}
 
 const WEIGHTS: &str = "weights/";
 
+/// Beyond this no run has gone, and sums and products of iterations stay exact.
+const LONGEST: u64 = 1_000_000_000_000;
+
 impl Checkpoint {
     /// Name, shape and values of each array of the file.
     fn arrays(&self) -> Vec<(String, Vec<usize>, &[f32])> {
@@ -105,6 +108,13 @@ impl Checkpoint {
             if !values.iter().all(|v| v.is_finite()) {
                 return Err(CheckpointError::NotFinite(name));
             }
+        }
+        let levels = schedule(&self.settings).levels();
+        let one_level = |row: &[f32]| {
+            row.iter().all(|&m| m == 0.0 || m == 1.0) && row.iter().sum::<f32>() == 1.0
+        };
+        if !self.members.chunks(levels).all(one_level) {
+            return Err(CheckpointError::Shape("chains/level".into()));
         }
         Ok(())
     }
@@ -208,6 +218,12 @@ impl Checkpoint {
             steps: array("sampler/steps")?,
             settings,
         };
+        if checkpoint.iteration > LONGEST || checkpoint.adam_steps > LONGEST {
+            return Err(CheckpointError::Header("iteration"));
+        }
+        if !(checkpoint.seconds >= 0.0 && checkpoint.seconds.is_finite()) {
+            return Err(CheckpointError::Header("seconds"));
+        }
         checkpoint.validate()?;
         Ok(checkpoint)
     }
@@ -248,7 +264,9 @@ mod tests {
             adam_steps: 12,
             window: draw(14, 3),
             chains: draw(40, 4),
-            members: draw(140, 5),
+            members: (0..140)
+                .map(|i| f32::from(u8::from(i % 7 == i / 7 % 7)))
+                .collect(),
             steps: draw(7, 6),
         }
     }
@@ -268,6 +286,24 @@ mod tests {
         checkpoint.second[3] = f32::NAN;
         let error = Checkpoint::from_bytes(&checkpoint.to_bytes()).unwrap_err();
         assert_eq!(error, CheckpointError::NotFinite("adam/second".into()));
+    }
+
+    #[test]
+    fn chains_sit_at_one_level_each() {
+        for wrong in [0.5, 1.0, 9.0] {
+            let mut checkpoint = small();
+            checkpoint.members[1] = wrong;
+            let error = Checkpoint::from_bytes(&checkpoint.to_bytes()).unwrap_err();
+            assert_eq!(error, CheckpointError::Shape("chains/level".into()));
+        }
+    }
+
+    #[test]
+    fn endless_runs_are_refused() {
+        let mut checkpoint = small();
+        checkpoint.iteration = u64::MAX;
+        let error = Checkpoint::from_bytes(&checkpoint.to_bytes()).unwrap_err();
+        assert_eq!(error, CheckpointError::Header("iteration"));
     }
 
     /// Mutated and cut files: an error or a valid checkpoint, never a panic.
@@ -291,7 +327,8 @@ mod tests {
                 bytes.truncate(draws.below(98, bytes.len() as u32) as usize);
             }
             if let Ok(checkpoint) = Checkpoint::from_bytes(&bytes) {
-                assert!(checkpoint.healthy());
+                let again = Checkpoint::from_bytes(&checkpoint.to_bytes());
+                assert_eq!(again.unwrap(), checkpoint);
             }
         }
         assert!(matches!(

@@ -145,20 +145,15 @@ impl Train2d {
             COMPARED,
             &Draws::new(seed, Stream::Evaluation, self.iteration()),
         );
-        let none = || Tensor::<1>::zeros([0], device);
-        let losses = match self.losses.is_empty() {
-            true => None,
-            false => Some(Tensor::cat(self.losses.clone(), 0)),
-        };
-        let has_losses = losses.is_some();
         let mut readings: Vec<Reading> = vec![
             clean.energy(matrix(&data, device)).into(),
             self.since_report.clone().into(),
             self.steps.clone().into(),
         ];
-        if let Some(losses) = losses {
-            readings.push(losses.into());
-            readings.push(self.gradient.clone().unwrap_or_else(none).into());
+        let (has_gradient, has_losses) = (self.gradient.is_some(), !self.losses.is_empty());
+        readings.extend(self.gradient.clone().map(Reading::from));
+        if has_losses {
+            readings.push(Tensor::cat(self.losses.clone(), 0).into());
         }
         let standing = self.standing_chains().cloned();
         if let Some(chains) = &standing {
@@ -170,10 +165,9 @@ impl Train2d {
         let data_energy = mean(&next());
         let acceptance = rates(&next());
         let step_size = next();
-        let (losses, gradient) = match has_losses {
-            true => (next(), next().first().copied().unwrap_or(f32::NAN)),
-            false => (Vec::new(), f32::NAN),
-        };
+        let mut next_if = |there: bool| if there { next() } else { Vec::new() };
+        let gradient = next_if(has_gradient).first().copied().unwrap_or(f32::NAN);
+        let losses = next_if(has_losses);
         let (x, member) = (next(), next());
         let chains = at_clean_level(&x, &member, levels);
         let compared = thinned(&chains, COMPARED);
@@ -202,7 +196,6 @@ impl Train2d {
             mmd: mmd::squared_mmd(&compared, &data),
         };
         self.losses.clear();
-        self.since_report = Tensor::zeros([levels, 2], &self.device);
         Ok(report)
     }
 }

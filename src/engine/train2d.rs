@@ -260,10 +260,14 @@ impl Train2d {
                 beta2: self.settings.float(Key::Beta2),
             },
         );
+        self.window = self.window.clone() + negatives.acceptance.clone();
+        // A report takes the losses; what it said of the acceptance holds until the next iteration.
+        self.since_report = match self.losses.is_empty() {
+            true => negatives.acceptance,
+            false => self.since_report.clone() + negatives.acceptance,
+        };
         self.losses.push(found.loss);
         self.gradient = Some(norm);
-        self.window = self.window.clone() + negatives.acceptance.clone();
-        self.since_report = self.since_report.clone() + negatives.acceptance;
         self.trail = Some(negatives.trail);
         self.chains = Some(negatives.chains);
         self.iteration += 1;

@@ -75,6 +75,24 @@ fn watching_changes_nothing() {
 }
 
 #[test]
+fn a_second_report_says_the_same_of_the_last_moves() {
+    let mut run = train(tiny(&[]), 5);
+    let first = block_on(run.report(None)).unwrap();
+    let second = block_on(run.report(None)).unwrap();
+    assert_eq!(first.losses.len(), 5);
+    assert!(second.losses.is_empty());
+    assert!(first.gradient > 0.0 && first.acceptance.iter().any(|a| *a > 0.0));
+    assert_eq!(second.gradient, first.gradient);
+    assert_eq!(
+        format!("{:?}", second.acceptance),
+        format!("{:?}", first.acceptance)
+    );
+    block_on(run.advance(1)).unwrap();
+    let third = block_on(run.report(None)).unwrap();
+    assert_eq!(third.losses.len(), 1);
+}
+
+#[test]
 fn seeds_and_settings_make_the_run() {
     let a = train(tiny(&[]), 3);
     assert_eq!(weights(&a), weights(&train(tiny(&[]), 3)));

@@ -17,8 +17,6 @@ const MAX_NOTICES: usize = 12;
 pub struct Parsed {
     pub settings: Settings,
     pub notices: Vec<Notice>,
-    /// Whether the link named a preset, so that a default must not be chosen for the visitor.
-    pub chose_preset: bool,
 }
 
 /// The fragment, without `#`, that brings `settings` back.
@@ -53,10 +51,11 @@ pub fn parse(text: &str) -> Parsed {
     let named = pairs.iter().rev().find(|(name, _)| name == "preset");
     let preset = named.and_then(|(_, value)| Preset::by_name(value));
     if let (Some((_, value)), None) = (named, preset) {
-        notices.push(Notice::Unknown {
-            name: format!("preset {}", shorten(value)),
+        notices.push(Notice::UnknownPreset {
+            name: shorten(value),
         });
     }
+    let mut unknown = Vec::new();
     let mut settings = preset.unwrap_or(DEFAULT_PRESET).settings();
     for (name, value) in &pairs {
         match (name.as_str(), Key::by_name(name)) {
@@ -73,17 +72,23 @@ pub fn parse(text: &str) -> Parsed {
                 }),
             },
             (_, Some(key)) => notices.extend(settings.set_text(key, value).err()),
-            (_, None) => notices.push(Notice::Unknown {
-                name: shorten(name),
-            }),
+            (_, None) => unknown.push(name.as_str()),
         }
     }
-    notices.truncate(MAX_NOTICES);
-    Parsed {
-        settings,
-        notices,
-        chose_preset: preset.is_some(),
+    notices.extend(Notice::unknown(&unknown));
+    if notices.len() > MAX_NOTICES {
+        let rest = notices.len() - (MAX_NOTICES - 1);
+        notices.truncate(MAX_NOTICES - 1);
+        notices.push(Notice::Cut {
+            rest: format!("{rest} more parts of the link were changed or left out."),
+        });
     }
+    if cut < text.len() {
+        notices.push(Notice::Cut {
+            rest: format!("The link is longer than {MAX_READ} bytes; its end was not read."),
+        });
+    }
+    Parsed { settings, notices }
 }
 
 /// Undoes `%41`-style escapes; what is no valid escape or no UTF-8 stays as it is.
@@ -155,7 +160,7 @@ mod tests {
             let link = print(&s);
             let parsed = parse(&link);
             assert_eq!(parsed.settings, s, "{link}");
-            assert!(parsed.notices.is_empty() && parsed.chose_preset);
+            assert!(parsed.notices.is_empty());
             assert!(link.len() <= MAX_LINK_BYTES, "{} bytes: {link}", link.len());
         }
     }
@@ -226,10 +231,24 @@ mod tests {
     }
 
     #[test]
+    fn every_unknown_name_is_told_in_one_notice() {
+        let text: String = (0..10).map(|i| format!("&wild{i}=1")).collect();
+        let p = parse(&text);
+        assert_eq!(p.notices.len(), 1);
+        let said = p.notices[0].to_string();
+        assert!(
+            (0..10).all(|i| said.contains(&format!("\"wild{i}\""))),
+            "{said}"
+        );
+        let many: String = (0..5000).map(|i| format!("&w{i}=1&steps=x")).collect();
+        let p = parse(&many);
+        assert_eq!(p.notices.len(), MAX_NOTICES + 1);
+    }
+
+    #[test]
     fn escapes_and_unknown_presets() {
         let p = parse("?preset=mars&sampler=%75la");
         assert_eq!(p.settings.choice(Key::Sampler), "ula");
-        assert!(!p.chose_preset);
         assert_eq!(p.notices.len(), 1);
     }
 }

@@ -35,13 +35,45 @@ pub enum Notice {
         used: String,
     },
     /// The value could not be read; the preset's stays.
-    Unreadable { name: String, asked: String },
-    /// No setting or preset has this name.
-    Unknown { name: String },
+    Unreadable {
+        name: String,
+        asked: String,
+    },
+    /// No setting, or no preset, has these names.
+    Unknown {
+        names: String,
+    },
+    UnknownPreset {
+        name: String,
+    },
     /// The link is of a version this build does not know.
-    Version { asked: String },
+    Version {
+        asked: String,
+    },
     /// Points were dropped or moved to fit.
-    Points { problem: String },
+    Points {
+        problem: String,
+    },
+    /// The text goes on beyond what is read, or had more faults than are told.
+    Cut {
+        rest: String,
+    },
+}
+
+/// Most unknown names in one notice.
+const MAX_NAMES: usize = 12;
+
+impl Notice {
+    /// One notice for all unknown names, if there are any.
+    fn unknown(names: &[&str]) -> Option<Self> {
+        let quoted = |name: &&str| format!("{:?}", shorten(name));
+        let told: Vec<String> = names.iter().take(MAX_NAMES).map(quoted).collect();
+        let names = match names.len().checked_sub(MAX_NAMES) {
+            None | Some(0) => told.join(" or "),
+            Some(more) => format!("{}, or {more} other names", told.join(", ")),
+        };
+        (!told.is_empty()).then_some(Self::Unknown { names })
+    }
 }
 
 impl fmt::Display for Notice {
@@ -56,11 +88,17 @@ impl fmt::Display for Notice {
                     "{name} = {asked:?} could not be read; keeping the preset's value."
                 )
             }
-            Self::Unknown { name } => write!(f, "There is no setting called {name:?}; ignored."),
+            Self::Unknown { names } => write!(f, "There is no setting called {names}; ignored."),
+            Self::UnknownPreset { name } => {
+                write!(
+                    f,
+                    "There is no preset called {name:?}; using the first one."
+                )
+            }
             Self::Version { asked } => {
                 write!(f, "This link is of version {asked:?}; read as version 1.")
             }
-            Self::Points { problem } => f.write_str(problem),
+            Self::Points { problem } | Self::Cut { rest: problem } => f.write_str(problem),
         }
     }
 }
@@ -210,14 +248,22 @@ impl Settings {
             serde_json::Value::String(s) => s.clone(),
             other => other.to_string(),
         };
-        let preset = json
-            .get("preset")
-            .map(text)
-            .and_then(|name| Preset::by_name(&name));
+        let named = json.get("preset").map(text);
+        let preset = named.as_deref().and_then(Preset::by_name);
+        if let (Some(name), None) = (&named, preset) {
+            notices.push(Notice::UnknownPreset {
+                name: shorten(name),
+            });
+        }
         let mut settings = preset.unwrap_or(DEFAULT_PRESET).settings();
+        let mut unknown = Vec::new();
         for (name, value) in json.as_object().into_iter().flatten() {
             match (name.as_str(), Key::by_name(name)) {
-                ("v" | "preset", _) => {}
+                ("preset", _) => {}
+                ("v", _) if *value == 1 => {}
+                ("v", _) => notices.push(Notice::Version {
+                    asked: shorten(&text(value)),
+                }),
                 ("points", _) => match serde_json::from_value::<Vec<[f32; 2]>>(value.clone()) {
                     Ok(points) => settings.points = points::tidy(points, &mut notices),
                     Err(error) => notices.push(Notice::Points {
@@ -225,11 +271,10 @@ impl Settings {
                     }),
                 },
                 (_, Some(key)) => notices.extend(settings.set_text(key, &text(value)).err()),
-                (_, None) => notices.push(Notice::Unknown {
-                    name: shorten(name),
-                }),
+                (_, None) => unknown.push(name.as_str()),
             }
         }
+        notices.extend(Notice::unknown(&unknown));
         (settings, notices)
     }
 }
@@ -328,6 +373,10 @@ mod tests {
         let (settings, notices) = Settings::from_json(&json);
         assert_eq!(settings.int(Key::Steps), 200);
         assert_eq!(notices.len(), 3);
+        let json = serde_json::json!({"v": 9, "preset": "no-such"});
+        let (settings, notices) = Settings::from_json(&json);
+        assert_eq!(settings, Settings::default());
+        assert_eq!(notices.len(), 2);
     }
 
     #[test]

@@ -13,6 +13,10 @@ pub const EXTENT: f32 = 5.0;
 /// Most points a link carries, and so most that settings hold.
 pub const LINK_POINTS: usize = 256;
 
+/// Data from a file whose half-width is below this are scaled up: the lattice of links would merge
+/// them.
+const SMALL: f64 = 0.5;
+
 /// Data scaled from a file end inside this half-width, leaving a margin for the density.
 const FIT: f32 = 4.0;
 
@@ -82,25 +86,36 @@ fn thin(points: Vec<[f32; 2]>, say: &mut impl FnMut(String)) -> Vec<[f32; 2]> {
         .collect()
 }
 
-/// Reads two columns of numbers separated by commas, semicolons, tabs or spaces; a header line is
-/// skipped. Data reaching beyond the square are shifted and scaled to fit, which is reported.
+/// Reads two columns of numbers separated by commas or spaces, or by semicolons or tabs, between which
+/// a decimal comma is read too; a header line is skipped. Data that reach beyond the square or fill
+/// little of it are shifted and scaled to fit, which is reported.
 ///
 /// # Errors
 /// Says in words which line has no two numbers, or that there were none at all.
 pub fn parse_csv(text: &str) -> Result<(Vec<[f32; 2]>, Vec<Notice>), String> {
     let mut points = Vec::new();
+    let mut header_may_come = true;
     for (number, line) in text.lines().enumerate() {
         let line = line.trim().trim_start_matches('\u{feff}');
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
+        let strict = line.contains([';', '\t']);
         let mut fields = line
-            .split(|c: char| c == ',' || c == ';' || c.is_whitespace())
+            .split(|c: char| match strict {
+                true => c == ';' || c == '\t',
+                false => c == ',' || c.is_whitespace(),
+            })
+            .map(|field| field.trim().trim_matches('"'))
             .filter(|field| !field.is_empty())
-            .map(|field| field.trim_matches('"').parse::<f32>());
+            .map(|field| match strict {
+                true => field.replacen(',', ".", 1).parse::<f32>(),
+                false => field.parse(),
+            });
+        let header_here = std::mem::take(&mut header_may_come);
         match (fields.next(), fields.next()) {
             (Some(Ok(x)), Some(Ok(y))) if x.is_finite() && y.is_finite() => points.push([x, y]),
-            _ if points.is_empty() && number == 0 => {} // a header
+            _ if header_here => {}
             _ => {
                 return Err(format!(
                     "Line {} does not start with two numbers: {:?}.",
@@ -121,9 +136,6 @@ pub fn parse_csv(text: &str) -> Result<(Vec<[f32; 2]>, Vec<Notice>), String> {
 }
 
 fn fit(points: &mut [[f32; 2]], say: &mut impl FnMut(String)) {
-    if points.iter().flatten().all(|v| v.abs() <= EXTENT) {
-        return;
-    }
     let range = |axis: usize| {
         points.iter().fold((f64::MAX, f64::MIN), |(low, high), p| {
             (low.min(f64::from(p[axis])), high.max(f64::from(p[axis])))
@@ -135,6 +147,10 @@ fn fit(points: &mut [[f32; 2]], say: &mut impl FnMut(String)) {
         .iter()
         .map(|(low, high)| (high - low) / 2.0)
         .fold(0.0, f64::max);
+    let inside = points.iter().flatten().all(|v| v.abs() <= EXTENT);
+    if inside && (half >= SMALL || half == 0.0) {
+        return;
+    }
     let scale = if half > 0.0 {
         f64::from(FIT) / half
     } else {
@@ -146,7 +162,12 @@ fn fit(points: &mut [[f32; 2]], say: &mut impl FnMut(String)) {
         }
     }
     say(format!(
-        "The points reached beyond ±{EXTENT}: they are centred and scaled by {scale:.3e}."
+        "The points {}: they are centred and scaled by {scale:.3e}.",
+        if inside {
+            "lay close together"
+        } else {
+            "reached beyond the picture"
+        }
     ));
 }
 
@@ -172,12 +193,19 @@ mod tests {
         let (points, notices) = parse_csv("1000,2000\n3000,2000").unwrap();
         assert_eq!(notices.len(), 1);
         assert!((points[0][0] + 4.0).abs() < 0.02 && (points[1][0] - 4.0).abs() < 0.02);
+        let (points, notices) = parse_csv("# from a table\n\nx\ty\n1,5\t-2,25\n0\t3").unwrap();
+        assert!(notices.is_empty());
+        assert!((points[0][0] - 1.5).abs() < 0.02 && (points[0][1] + 2.25).abs() < 0.02);
+        let (points, notices) = parse_csv("0.001,0\n0.002,0\n0.003,0.001").unwrap();
+        assert_eq!(notices.len(), 1);
+        assert!((points[0][0] + 4.0).abs() < 0.02 && (points[2][0] - 4.0).abs() < 0.02);
     }
 
     #[test]
     fn csv_says_which_line_is_wrong() {
         assert!(parse_csv("1,2\n3,four").unwrap_err().contains("Line 2"));
         assert!(parse_csv("").unwrap_err().contains("No points"));
+        assert!(parse_csv("x,y\na,b\n1,2").unwrap_err().contains("Line 2"));
         assert!(parse_csv("1,2\n3,inf").unwrap_err().contains("Line 2"));
     }
 }

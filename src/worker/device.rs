@@ -8,6 +8,8 @@ use crate::protocol::{Backend, Lab, WhyCpu};
 use crate::worker::post;
 use burn::tensor::Device;
 use burn::tensor::wgpu::WgpuSetup;
+use futures_lite::future;
+use gloo_timers::future::TimeoutFuture;
 use js_sys::Reflect;
 use std::sync::{Arc, Mutex, PoisonError};
 use wasm_bindgen::JsValue;
@@ -15,6 +17,9 @@ use wgpu::{Adapter, DeviceType, Features, Instance, InstanceDescriptor};
 
 /// Dispatches that burn collects before it submits them.
 const TASKS: usize = 64;
+
+/// How long the browser may take to give an adapter and a device.
+const DEADLINE_MS: u32 = 20_000;
 
 /// A device and what it is; its self-test is still to come.
 pub struct Opened {
@@ -40,15 +45,14 @@ impl Gpu {
     }
 }
 
-/// Opens WebGPU, or says why the CPU has to do.
-pub async fn open(cpu: bool) -> Opened {
-    let why = if cpu {
-        WhyCpu::NoWebGpu("the link asks for the CPU".into())
-    } else {
-        match open_gpu().await {
+/// Opens WebGPU, or the CPU: for the reason given, or because there is no WebGPU.
+pub async fn open(why_cpu: Option<WhyCpu>) -> Opened {
+    let why = match why_cpu {
+        Some(why) => why,
+        None => match open_gpu().await {
             Ok(opened) => return opened,
             Err(why) => why,
-        }
+        },
     };
     let device = Device::flex();
     let lab = Lab {
@@ -72,6 +76,14 @@ pub async fn open(cpu: bool) -> Opened {
 /// # Errors
 /// Why it cannot be used.
 pub async fn open_gpu() -> Result<Opened, WhyCpu> {
+    let late = async {
+        TimeoutFuture::new(DEADLINE_MS).await;
+        Err(WhyCpu::NoWebGpu("no adapter in time".into()))
+    };
+    future::or(ask(), late).await
+}
+
+async fn ask() -> Result<Opened, WhyCpu> {
     let instance = Instance::new(InstanceDescriptor {
         backends: wgpu::Backends::BROWSER_WEBGPU,
         ..InstanceDescriptor::new_without_display_handle()

@@ -9,6 +9,7 @@ mod painter;
 mod post;
 mod session;
 
+use crate::protocol::{WhyCpu, decode};
 use inbox::Inbox;
 use js_sys::{Reflect, Uint8Array};
 use session::Session;
@@ -21,8 +22,8 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, OffscreenCanvas};
 struct Init {
     canvas: OffscreenCanvas,
     strip: OffscreenCanvas,
-    /// Do not try WebGPU.
-    cpu: bool,
+    /// Do not try WebGPU, for this reason.
+    why_cpu: Option<WhyCpu>,
 }
 
 impl Init {
@@ -31,7 +32,9 @@ impl Init {
         Some(Self {
             canvas: field("canvas")?.dyn_into().ok()?,
             strip: field("strip")?.dyn_into().ok()?,
-            cpu: field("cpu")?.is_truthy(),
+            why_cpu: field("why_cpu")
+                .and_then(|bytes| bytes.dyn_into::<Uint8Array>().ok())
+                .and_then(|bytes| decode(&bytes.to_vec()).ok()),
         })
     }
 }
@@ -49,7 +52,7 @@ pub fn start() {
         } else if let Some(init) = Init::read(&data) {
             let inbox = Rc::clone(&receiver);
             wasm_bindgen_futures::spawn_local(async move {
-                Session::open(init.canvas, init.strip, init.cpu, inbox)
+                Session::open(init.canvas, init.strip, init.why_cpu, inbox)
                     .await
                     .run()
                     .await;

@@ -58,7 +58,13 @@ impl Address {
 
     /// Writes at once, as a new step of the history or over the present one.
     pub fn write(&mut self, text: String, entry: Entry) {
-        self.forget();
+        if let Some((before, handle)) = self.waiting.take() {
+            handle.clear();
+            if entry == Entry::New {
+                // The step before ends with its last adjustment, so that "back" finds it.
+                self.write(before, Entry::Same);
+            }
+        }
         if text == self.said {
             return;
         }

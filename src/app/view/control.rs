@@ -7,6 +7,7 @@ use super::state::use_state;
 use crate::app::{scale, words};
 use crate::settings::{Applies, Key, Kind, Value};
 use leptos::prelude::*;
+use web_sys::KeyboardEvent;
 
 /// The test id of a setting's control.
 fn test_id(key: Key) -> String {
@@ -148,11 +149,26 @@ fn Number(key: Key, #[prop(into)] id: String) -> impl IntoView {
             state.set(key, value);
         }
     };
+    // Browsers step by 1, which would throw most real values to the end of their range.
+    let whole = matches!(row.kind, Kind::Int { .. });
+    let nudge = move |event: KeyboardEvent| {
+        let by = match event.key().as_str() {
+            "ArrowUp" => 1,
+            "ArrowDown" => -1,
+            _ => return,
+        };
+        if !whole {
+            event.prevent_default();
+            let now = state.settings.with_untracked(|s| s.get(key));
+            commit(scale::nudged(row.kind, now, by));
+        }
+    };
     view! {
         <input
             type="number"
             id=id
-            step="any"
+            step=if whole { "1" } else { "any" }
+            on:keydown=nudge
             min=min
             max=max
             data-testid=test_id(key)

@@ -88,16 +88,19 @@ fn open(state: State, file: File) {
                 );
             }
             Ok(bytes) if name.ends_with(".json") => read_settings(state, &bytes),
-            Ok(bytes) => {
-                state.run.update(|run| run.importing = true);
-                state.send(Command::Import(bytes));
-            }
+            Ok(bytes) => state.send(Command::Import(bytes)),
         }
     });
 }
 
 fn read_settings(state: State, bytes: &[u8]) {
     match serde_json::from_slice(bytes) {
+        Ok(json) if !serde_json::Value::is_object(&json) => {
+            state.note(
+                "The file holds no settings: nothing has changed.".into(),
+                true,
+            );
+        }
         Ok(json) => {
             let (settings, notices) = Settings::from_json(&json);
             state.note_all(notices);

@@ -51,7 +51,7 @@ fn BackendChip() -> impl IntoView {
         state.run.with(|run| {
             run.backend.map_or_else(
                 || "Starting…".into(),
-                |backend| words::backend(backend, run.lab.as_ref(), address::Address::wants_cpu()),
+                |backend| words::backend(backend, run.lab.as_ref()),
             )
         })
     });

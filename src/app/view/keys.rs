@@ -56,6 +56,8 @@ fn shortcut(event: &KeyboardEvent) -> Option<Shortcut> {
         return None;
     }
     match event.key().as_str() {
+        // On the buttons of playback, Space does what their titles promise.
+        " " if within("[data-testid=play], [data-testid=pause]") => Some(Shortcut::Toggle),
         " " if !within("button, summary, a") => Some(Shortcut::Toggle),
         "s" => Some(Shortcut::Step),
         "r" => Some(Shortcut::Reset),

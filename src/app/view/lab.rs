@@ -2,7 +2,7 @@
 
 use super::browser::copy;
 use super::state::use_state;
-use crate::app::words::number;
+use crate::app::words::{self, number};
 use crate::protocol::{Backend, Command, Lab as Device};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -103,6 +103,7 @@ fn Report(device: Device, rate: Memo<f64>) -> impl IntoView {
         </div>
         <h2>"Device"</h2>
         <p>{device.adapter.clone()}</p>
+        {device.why_cpu.as_ref().map(|why| view! { <p>{words::on_cpu(Some(why))}</p> })}
         <div class="scroll-across">
             <table>
                 <tbody>{facts.collect_view()}</tbody>
@@ -137,7 +138,7 @@ fn report(device: &Device, rate: f64) -> String {
         device.backend, device.adapter
     ));
     if let Some(why) = &device.why_cpu {
-        out.push_str(&format!("why CPU: {}\n", crate::app::words::why_cpu(why)));
+        out.push_str(&format!("why CPU: {}\n", words::why_cpu(why)));
     }
     out.push_str(&format!(
         "iterations a second: {rate:.1}\nself-test: {}\n",

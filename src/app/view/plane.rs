@@ -120,6 +120,10 @@ pub fn Plane(host: NodeRef<Div>, tool: RwSignal<Tool>) -> impl IntoView {
         }
     };
     let key = move |event: KeyboardEvent| {
+        // Those are the browser's: its own zoom, the step back.
+        if event.ctrl_key() || event.meta_key() || event.alt_key() {
+            return;
+        }
         let size = size.get_untracked();
         let centre = [size[0] / 2.0, size[1] / 2.0];
         let (x, y) = (size[0] * NUDGE, size[1] * NUDGE);

@@ -48,10 +48,12 @@ pub struct State {
     pub generation: RwSignal<u32>,
     /// Whether the visitor has neither named nor changed a setting yet.
     untouched: StoredValue<bool>,
-    /// Whether the GPU failed for good, so that every further worker runs on the CPU.
-    stranded: StoredValue<bool>,
+    /// Why the GPU failed for good, so that every further worker runs on the CPU.
+    stranded: StoredValue<Option<WhyCpu>>,
     /// Whether the next worker is to play at once.
     eager: StoredValue<bool>,
+    /// The visitor's points, kept while another data set is on show.
+    drawn: StoredValue<Vec<[f32; 2]>>,
     noted: StoredValue<u64>,
     wire: StoredValue<Option<Wire>, LocalStorage>,
     address: StoredValue<Address, LocalStorage>,
@@ -72,8 +74,9 @@ impl State {
             sizes: RwSignal::default(),
             generation: RwSignal::new(0),
             untouched: StoredValue::new(Address::read().is_empty()),
-            stranded: StoredValue::new(false),
+            stranded: StoredValue::new(None),
             eager: StoredValue::new(false),
+            drawn: StoredValue::default(),
             noted: StoredValue::new(0),
             wire: StoredValue::new_local(None),
             address: StoredValue::new_local(address),
@@ -92,8 +95,8 @@ impl State {
         self.wire.set_value(None);
         self.run.update(Run::lose_worker);
         let absorb = move |events| self.absorb(events);
-        let cpu = Address::wants_cpu() || self.stranded.get_value();
-        match Wire::start(canvases, cpu, absorb) {
+        let asked = Address::wants_cpu().then_some(WhyCpu::Asked);
+        match Wire::start(canvases, self.stranded.get_value().or(asked), absorb) {
             Ok(wire) => self.wire.set_value(Some(wire)),
             Err(message) => self.fault.set(Some(message)),
         }
@@ -114,7 +117,7 @@ impl State {
             self.send(Command::StripSize { width, height });
         }
         if let Some(bytes) = self.run.with_untracked(|run| run.checkpoint.clone()) {
-            self.send(Command::Import(bytes));
+            self.send(Command::Resume(bytes));
         }
         self.send(Command::Configure(Box::new(self.settings.get_untracked())));
         if self.eager.get_value() {
@@ -171,7 +174,7 @@ impl State {
                         ),
                         true,
                     );
-                    self.stranded.set_value(true);
+                    self.stranded.set_value(Some(why));
                     self.restart();
                 }
             }
@@ -180,10 +183,10 @@ impl State {
 
     /// Smaller defaults for a slow device, unless the visitor has chosen for themselves.
     fn settle_on_cpu(self, why: Option<&WhyCpu>) {
-        if self.stranded.get_value() {
+        if self.stranded.with_value(Option::is_some) {
             return;
         }
-        let where_it_runs = words::on_cpu(why, Address::wants_cpu());
+        let where_it_runs = words::on_cpu(why);
         let meaning = if self.untouched.get_value() {
             let now = self.settings.with_untracked(Settings::preset);
             self.adopt(with_points(now.sized(Size::Small).settings()), None);
@@ -216,9 +219,13 @@ impl State {
         });
     }
 
+    /// All in one, if they would not fit one by one.
     pub fn note_all(self, notices: Vec<Notice>) {
-        for notice in notices {
-            self.note(notice.to_string(), false);
+        let texts: Vec<String> = notices.iter().map(Notice::to_string).collect();
+        if texts.len() < NOTES {
+            texts.into_iter().for_each(|text| self.note(text, false));
+        } else {
+            self.note(texts.join(" "), false);
         }
     }
 
@@ -291,8 +298,11 @@ impl State {
         if !next.relevant(Key::Level) {
             next.set(Key::Level, Value::Int(0));
         }
+        if !now.points.is_empty() {
+            self.drawn.set_value(now.points);
+        }
         if dataset == "points" {
-            next.points = now.points;
+            next.points = self.drawn.get_value();
         }
         self.adopt(with_points(next), Some(Entry::New));
     }
@@ -310,9 +320,15 @@ impl State {
         self.address.update_value(|address| news = address.news());
         if let Some(text) = news {
             let parsed = parse(&text);
+            let software = |run: &Run| run.lab.as_ref().is_some_and(|lab| lab.software);
+            let next = match text.is_empty() && self.run.with_untracked(software) {
+                // Back at the first visit, which was given smaller settings.
+                true => parsed.settings.preset().sized(Size::Small).settings(),
+                false => parsed.settings,
+            };
             self.untouched.set_value(false);
             self.note_all(parsed.notices);
-            self.adopt(with_points(parsed.settings), None);
+            self.adopt(with_points(next), None);
         }
     }
 

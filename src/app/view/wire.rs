@@ -4,7 +4,7 @@
 //! and been given its canvases; events are handed on at most once a frame.
 
 use super::browser::message_of;
-use crate::protocol::{Command, Event, decode, encode};
+use crate::protocol::{Command, Event, WhyCpu, decode, encode};
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use leptos::prelude::*;
 use std::cell::{Cell, RefCell};
@@ -41,13 +41,13 @@ pub struct Canvases {
 impl Wire {
     /// Starts a worker.
     ///
-    /// `absorb` takes its events in.
+    /// `absorb` takes its events in; with `why_cpu` the worker does not try WebGPU.
     ///
     /// # Errors
     /// What the browser said when it refused a worker.
     pub fn start(
         canvases: Canvases,
-        cpu: bool,
+        why_cpu: Option<WhyCpu>,
         absorb: impl Fn(Vec<Event>) + 'static,
     ) -> Result<Self, String> {
         let options = WorkerOptions::new();
@@ -69,7 +69,7 @@ impl Wire {
                         decode(&bytes.to_vec()).unwrap_or_else(|message| Event::Fault { message });
                     line.take_in(event, &absorb);
                 } else if let Some(canvases) = canvases.take() {
-                    match introduce(&worker, &canvases, cpu) {
+                    match introduce(&worker, &canvases, why_cpu.as_ref()) {
                         Ok(()) => line.open(&worker),
                         Err(error) => {
                             let message = message_of(&error);
@@ -146,12 +146,21 @@ impl Line {
     }
 }
 
-fn introduce(worker: &Worker, canvases: &Canvases, cpu: bool) -> Result<(), JsValue> {
+fn introduce(
+    worker: &Worker,
+    canvases: &Canvases,
+    why_cpu: Option<&WhyCpu>,
+) -> Result<(), JsValue> {
     let init = Object::new();
     let fields: [(&str, JsValue); 3] = [
         ("canvas", canvases.plane.clone().into()),
         ("strip", canvases.strip.clone().into()),
-        ("cpu", cpu.into()),
+        (
+            "why_cpu",
+            why_cpu.map_or(JsValue::NULL, |why| {
+                Uint8Array::from(encode(why).as_slice()).into()
+            }),
+        ),
     ];
     for (name, value) in &fields {
         Reflect::set(&init, &(*name).into(), value)?;

@@ -4,6 +4,7 @@ use crate::arguments;
 use basin::engine::{Checkpoint, Train2d, block_on, fresh_samples, mode_masses};
 use basin::protocol::Report;
 use basin::settings::Key;
+use burn::tensor::Device;
 use clap::ArgMatches;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
@@ -12,23 +13,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// The exit status of a program that Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
+
 /// Transitions after which chains that have not visited t = 0 often enough are given up.
 const FRESH_LIMIT: u64 = 2000;
+
+/// Iterations between two looks at Ctrl-C.
+const SLICE: u64 = 10;
 
 pub fn run(matches: &ArgMatches) -> Result<(), String> {
     let device = arguments::open_device(matches)?;
     let mut run = match matches.get_one::<PathBuf>("resume") {
-        Some(path) => {
-            let bytes =
-                std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-            let mut checkpoint =
-                Checkpoint::from_bytes(&bytes).map_err(|e| format!("{}: {e}", path.display()))?;
-            arguments::overrides(matches, &mut checkpoint.settings)?;
-            Train2d::resume(checkpoint, device)
-        }
-        None => Train2d::new(arguments::settings(matches)?, device),
-    }
-    .map_err(|e| e.to_string())?;
+        Some(path) => resume(path, matches, device)?,
+        None => Train2d::new(arguments::settings(matches)?, device).map_err(|e| e.to_string())?,
+    };
 
     let preset = run.settings().preset().name();
     let seed = run.settings().int(Key::Seed);
@@ -43,11 +42,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
         .and_then(|()| std::fs::remove_file(file.with_extension("probe")))
         .map_err(|e| format!("cannot write to {}: {e}", folder.display()))?;
 
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = Arc::clone(&stop);
-    ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))
-        .map_err(|e| format!("cannot watch for Ctrl-C: {e}"))?;
-
+    let stop = watch_for_ctrl_c()?;
     let printer = Printer {
         json: matches.get_flag("json"),
     };
@@ -56,9 +51,16 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
     let mut saved = Instant::now();
     let mut good = checkpoint(&run)?;
     while !run.finished() && !stop.load(Ordering::Relaxed) {
-        block_on(run.advance(number("report-every"))).map_err(|e| e.to_string())?;
+        let next = run.iteration() + number("report-every");
+        while run.iteration() < next && !run.finished() && !stop.load(Ordering::Relaxed) {
+            let slice = SLICE.min(next - run.iteration());
+            block_on(run.advance(slice)).map_err(|e| e.to_string())?;
+        }
         let report = block_on(run.report(None)).map_err(|e| e.to_string())?;
-        printer.report(&report, run.settings().int(Key::Iterations));
+        if let Err(error) = printer.report(&report, run.settings().int(Key::Iterations)) {
+            write_checkpoint(&file, &good)?;
+            return Err(error);
+        }
         if let Some(loss) = report.runaway() {
             write_checkpoint(&file, &good)?;
             let (away, kept) = (report.iteration, good.iteration);
@@ -71,7 +73,11 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
                 file.display()
             ));
         }
-        good = checkpoint(&run)?;
+        // The loss of an iteration comes before its update: the weights can be lost already.
+        let newest = checkpoint(&run)?;
+        if newest.healthy() {
+            good = newest;
+        }
         if saved.elapsed() > save_every {
             write_checkpoint(&file, &good)?;
             saved = Instant::now();
@@ -81,12 +87,48 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
     if stop.load(Ordering::Relaxed) {
         eprintln!(
             "\nstopped at iteration {}; go on with --resume {}",
-            run.iteration(),
+            good.iteration,
             file.display()
         );
         return Ok(());
     }
     finish(&mut run, matches, &printer, None)
+}
+
+/// Whether Ctrl-C was pressed. Pressed again, or after the last checkpoint, it ends the program.
+fn watch_for_ctrl_c() -> Result<Arc<AtomicBool>, String> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if asked.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED);
+        }
+    })
+    .map_err(|e| format!("cannot watch for Ctrl-C: {e}"))?;
+    Ok(stop)
+}
+
+/// The run of a checkpoint, with the flags given: those that would start another run are refused.
+fn resume(path: &Path, matches: &ArgMatches, device: Device) -> Result<Train2d, String> {
+    let bytes = std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    let checkpoint =
+        Checkpoint::from_bytes(&bytes).map_err(|e| format!("{}: {e}", path.display()))?;
+    let mut settings = checkpoint.settings.clone();
+    arguments::overrides(matches, &mut settings)?;
+    let preset = settings.preset().name();
+    let other = matches
+        .get_one::<String>("preset")
+        .is_some_and(|name| *name != preset);
+    if other || checkpoint.settings.needs_reset(&settings) {
+        return Err(format!(
+            "{} is a run of {preset} with settings that a flag here would change: \
+             leave that flag out, or start a new run without --resume",
+            path.display()
+        ));
+    }
+    let mut run = Train2d::resume(checkpoint, device).map_err(|e| e.to_string())?;
+    run.configure(settings);
+    Ok(run)
 }
 
 /// Final metrics: the finer grid and fresh samples. `ran_away` is the iteration of a report that
@@ -133,8 +175,7 @@ fn finish(
         "log_z": report.log_z,
         "energy_gap": report.energy_gap,
         "grid": grid,
-    }));
-    Ok(())
+    }))
 }
 
 fn checkpoint(run: &Train2d) -> Result<Checkpoint, String> {
@@ -162,14 +203,13 @@ struct Printer {
 }
 
 impl Printer {
-    fn report(&self, report: &Report, length: usize) {
+    fn report(&self, report: &Report, length: usize) -> Result<(), String> {
         if self.json {
             let mut value = serde_json::to_value(report).unwrap_or_default();
             if let Value::Object(object) = &mut value {
                 object.insert("event".into(), "report".into());
             }
-            println!("{value}");
-            return;
+            return put(&format!("{value}\n"));
         }
         let rate = report.iteration as f64 / report.seconds.max(1e-9);
         let left = (length as f64 - report.iteration as f64) / rate;
@@ -181,21 +221,27 @@ impl Printer {
             left / 60.0,
         );
         match std::io::stdout().is_terminal() {
-            true => print!("\r{line}\x1b[K"),
-            false => println!("{line}"),
+            true => put(&format!("\r{line}\x1b[K")),
+            false => put(&format!("{line}\n")),
         }
-        // A closed pipe ends the program at the next print; there is no better place to say so.
-        let _ = std::io::stdout().flush();
     }
 
-    fn last(&self, value: &Value) {
+    fn last(&self, value: &Value) -> Result<(), String> {
         if self.json {
-            println!("{value}");
-            return;
+            return put(&format!("{value}\n"));
         }
-        println!();
-        for (name, value) in value.as_object().into_iter().flatten() {
-            println!("{name:>18}  {value}");
-        }
+        let entries = value.as_object().into_iter().flatten();
+        let lines: String = entries
+            .map(|(name, value)| format!("{name:>18}  {value}\n"))
+            .collect();
+        put(&format!("\n{lines}"))
     }
+}
+
+/// Writes to standard output, which may be a full disk or a closed pipe.
+fn put(text: &str) -> Result<(), String> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|e| format!("cannot write the report: {e}"))
 }

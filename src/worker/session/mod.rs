@@ -12,7 +12,7 @@ use super::inbox::{Inbox, yield_now};
 use super::painter::Painter;
 use super::post;
 use crate::engine::{Checkpoint, Comparing, Train2d, TrainError};
-use crate::protocol::{Camera, Command, Event, Lab};
+use crate::protocol::{Camera, Command, Event, Lab, WhyCpu};
 use crate::settings::Settings;
 use burn::tensor::Device;
 use futures_lite::future;
@@ -44,7 +44,9 @@ pub struct Session {
     strip_size: (u32, u32),
     probe: Option<[f32; 2]>,
     hidden: bool,
+    /// Whether the picture is due once more though the run rests, and whether the report is.
     dirty: bool,
+    stale: bool,
     /// Whether a picture was drawn on this device: the self-test lets it go first.
     drawn: bool,
     /// Whether the worker has no device any more.
@@ -67,10 +69,10 @@ impl Session {
     pub async fn open(
         canvas: OffscreenCanvas,
         strip: OffscreenCanvas,
-        cpu: bool,
+        why_cpu: Option<WhyCpu>,
         inbox: Rc<Inbox>,
     ) -> Self {
-        let Opened { device, lab, gpu } = device::open(cpu).await;
+        let Opened { device, lab, gpu } = device::open(why_cpu).await;
         let now = Instant::now();
         let mut session = Self {
             inbox,
@@ -93,6 +95,7 @@ impl Session {
             probe: None,
             hidden: false,
             dirty: true,
+            stale: false,
             drawn: false,
             stranded: false,
             losses: 0,
@@ -135,11 +138,11 @@ impl Session {
             while let Some(command) = self.inbox.pop() {
                 self.handle(command).await;
             }
-            if let Err(error) = self.work().await {
-                self.fail(error).await;
-            }
             if self.gpu.as_ref().is_some_and(|gpu| gpu.lost().is_some()) {
                 self.recover().await;
+            }
+            if let Err(error) = self.work().await {
+                self.fail(error).await;
             }
             let training = self.playing && Instant::now() >= self.next_iteration;
             match (
@@ -176,14 +179,18 @@ impl Session {
             Command::Compare => self.start_comparison().await,
             Command::StopCompare => self.comparing = None,
             Command::Export => self.export().await,
-            Command::Import(bytes) => {
-                let read = Checkpoint::from_bytes(&bytes).map_err(TrainError::Checkpoint);
-                match read.and_then(|found| Train2d::resume(found, self.device.clone())) {
-                    Ok(run) => self.begin(Ok(run)),
-                    Err(error) => post::event(&Event::Refused {
-                        message: error.to_string(),
-                    }),
+            Command::Import(bytes) => match self.read(&bytes) {
+                Ok(run) => {
+                    post::event(&Event::Imported(Box::new(run.started())));
+                    self.take(run);
                 }
+                Err(error) => post::event(&Event::Refused {
+                    message: error.to_string(),
+                }),
+            },
+            Command::Resume(bytes) => {
+                let run = self.read(&bytes);
+                self.begin(run);
             }
             Command::LoseDevice => self.lose_device().await,
             Command::SelfTest => {
@@ -198,7 +205,7 @@ impl Session {
         match &mut self.run {
             Some(run) if !run.settings().needs_reset(&settings) => {
                 run.configure(settings);
-                self.next_strip = Instant::now();
+                self.refresh();
             }
             _ => self.begin(Train2d::new(settings, self.device.clone())),
         }
@@ -209,28 +216,59 @@ impl Session {
         match run {
             Ok(run) => {
                 post::event(&Event::Started(Box::new(run.started())));
-                self.run = Some(run);
-                self.good = None;
-                self.comparing = None;
-                let now = Instant::now();
-                (self.next_report, self.next_strip, self.next_checkpoint) = (now, now, now);
+                self.take(run);
             }
             Err(error) => post::fault(&error.to_string()),
         }
     }
 
+    fn take(&mut self, run: Train2d) {
+        self.run = Some(run);
+        self.good = None;
+        self.comparing = None;
+        self.next_checkpoint = Instant::now();
+        self.refresh();
+    }
+
+    fn read(&self, bytes: &[u8]) -> Result<Train2d, TrainError> {
+        let found = Checkpoint::from_bytes(bytes).map_err(TrainError::Checkpoint)?;
+        Train2d::resume(found, self.device.clone())
+    }
+
+    /// The run is another one, or about to do other work: its numbers and pictures are due, and how
+    /// much of it fits a slice is open again.
+    fn refresh(&mut self) {
+        let now = Instant::now();
+        (self.next_report, self.next_strip, self.next_frame) = (now, now, now);
+        (self.stale, self.dirty, self.pace) = (true, true, 1);
+    }
+
     fn play(&mut self, playing: bool) {
-        let can = self.run.as_ref().is_some_and(|run| !run.finished());
-        self.playing = playing && can;
-        self.next_iteration = Instant::now();
-        // A pause shows the iteration that it came at, not that of the last report.
-        self.next_report = Instant::now();
+        let finished = self.run.as_ref().is_none_or(Train2d::finished);
+        self.playing = playing && !finished;
+        let now = Instant::now();
+        // A pause shows the iteration that it came at, not that of the last report and picture.
+        (self.next_iteration, self.next_report, self.next_frame) = (now, now, now);
+        self.dirty = true;
         post::event(&Event::Playing(self.playing));
+        if playing && finished {
+            self.say_finished();
+        }
+    }
+
+    fn say_finished(&self) {
+        if let Some(run) = &self.run {
+            let iteration = run.iteration();
+            post::event(&Event::Finished { iteration });
+        }
     }
 
     async fn step(&mut self) {
         self.play(false);
         let Some(run) = &mut self.run else { return };
+        if run.finished() {
+            return self.say_finished();
+        }
         if let Err(error) = guarded(run.advance(1)).await {
             return self.fail(error).await;
         }

@@ -38,6 +38,8 @@ impl Session {
         });
         post::event(&Event::Started(Box::new(restored.started())));
         self.run = Some(restored);
+        self.comparing = None;
+        self.refresh();
         Ok(())
     }
 
@@ -62,6 +64,8 @@ impl Session {
                 Err(error) => return post::fault(&error.to_string()),
             }
         }
+        // A loss that was asked for is no sign of a bad device.
+        self.last_loss = None;
         gpu.setup.device.destroy();
         // The browser reports the loss in a task of its own.
         TimeoutFuture::new(50).await;
@@ -113,9 +117,7 @@ impl Session {
                 });
                 post::event(&Event::Playing(self.playing));
                 self.run = Some(run);
-                self.dirty = true;
-                let now = Instant::now();
-                (self.next_report, self.next_strip, self.next_frame) = (now, now, now);
+                self.refresh();
             }
             Err(error) => post::fault(&error.to_string()),
         }

@@ -33,7 +33,7 @@ impl Session {
         if self.playing && Instant::now() >= self.next_iteration {
             self.train().await?;
         }
-        if self.run.is_some() && (self.playing || self.dirty) && Instant::now() >= self.next_report
+        if self.run.is_some() && (self.playing || self.stale) && Instant::now() >= self.next_report
         {
             self.report().await?;
         }
@@ -42,16 +42,16 @@ impl Session {
         self.test().await
     }
 
-    /// Whether checks of the self-test are still to be done.
+    /// Whether a check of the self-test is due. The visitor's run and its first picture go before.
     pub(super) fn testing(&self) -> bool {
-        self.lab.checks.len() < CHECKS
+        let picture_comes = self.painter.is_some() && !self.hidden && !self.drawn;
+        self.lab.checks.len() < CHECKS && self.run.is_some() && !picture_comes
     }
 
     /// One check of the self-test. On the web a shader that fails to compile gives stale numbers and
     /// no error, so a GPU that fails one is left for the CPU.
     pub(super) async fn test(&mut self) -> Result<(), TrainError> {
-        let picture_comes = self.run.is_some() && self.painter.is_some() && !self.hidden;
-        if !self.testing() || (picture_comes && !self.drawn) {
+        if !self.testing() {
             return Ok(());
         }
         let done = guarded(check(self.lab.checks.len(), &self.device)).await?;
@@ -76,6 +76,7 @@ impl Session {
         };
         let began = Instant::now();
         guarded(run.advance(count)).await?;
+        self.stale = true;
         let took = began.elapsed();
         if count == self.pace {
             let fits = SLICE.as_secs_f64() / took.as_secs_f64().max(1e-4) * count as f64;
@@ -85,12 +86,11 @@ impl Session {
         if !run.finished() {
             return Ok(());
         }
-        let iteration = run.iteration();
         self.report().await?;
         // A report of a runaway has put the run back and stopped it already.
         if self.playing {
             self.play(false);
-            post::event(&Event::Finished { iteration });
+            self.say_finished();
         }
         Ok(())
     }
@@ -101,6 +101,7 @@ impl Session {
             return Ok(());
         };
         let report = guarded(run.report(None)).await?;
+        self.stale = false;
         let ran_away = report.runaway();
         let iteration = report.iteration;
         post::event(&Event::Report(Box::new(report)));
