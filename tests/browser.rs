@@ -17,6 +17,7 @@ async fn webgpu() -> Device {
     if let Some(device) = OPENED.with(|o| o.borrow().clone()) {
         return device;
     }
+    basin::worker::construct();
     let device = Device::wgpu_options().init_async().await.unwrap();
     OPENED.with(|o| *o.borrow_mut() = Some(device.clone()));
     device

@@ -21,7 +21,6 @@ const MASS_GRID: usize = 192;
 /// A distribution in the plane, within ±[`crate::settings::EXTENT`] but for thin tails.
 #[derive(Clone, Debug)]
 pub struct Density {
-    name: &'static str,
     shape: Shape,
     modes: Vec<(String, f32)>,
 }
@@ -44,8 +43,8 @@ impl Density {
         let width = settings.float(Key::DataWidth);
         let name = settings.choice(Key::Dataset);
         let (parts, names) = match name {
-            "four-rings" => return Ok(Self::rings(name, Rings::new(0.1 * width))),
-            "checkerboard" => return Ok(Self::board(name)),
+            "four-rings" => return Ok(Self::rings(Rings::new(0.1 * width))),
+            "checkerboard" => return Ok(Self::board()),
             "8-gaussians" => shapes::eight_gaussians(width),
             "25-gaussians" => shapes::twenty_five_gaussians(width),
             "weighted-grid" => shapes::weighted_grid(width),
@@ -62,43 +61,35 @@ impl Density {
             "points" => shapes::kernels(&settings.points, settings.float(Key::Bandwidth)),
             other => return Err(format!("There is no data set called {other:?}.")),
         };
-        Ok(Self::mixture(name, Mixture::new(parts), names))
+        Ok(Self::mixture(Mixture::new(parts), names))
     }
 
-    fn rings(name: &'static str, rings: Rings) -> Self {
+    fn rings(rings: Rings) -> Self {
         let named = |(k, mass)| (format!("ring {}", k + 1), mass);
         let modes = rings.masses().into_iter().enumerate().map(named).collect();
         Self {
-            name,
             shape: Shape::Rings(rings),
             modes,
         }
     }
 
-    fn board(name: &'static str) -> Self {
+    fn board() -> Self {
         let named = |square| {
             let [x, y] = board::centre(square);
             (format!("({x}, {y})"), 1.0 / board::SQUARES as f32)
         };
         Self {
-            name,
             shape: Shape::Board,
             modes: (0..board::SQUARES).map(named).collect(),
         }
     }
 
-    fn mixture(name: &'static str, mixture: Mixture, names: Vec<String>) -> Self {
+    fn mixture(mixture: Mixture, names: Vec<String>) -> Self {
         let masses = region_masses(&mixture, names.len());
         Self {
-            name,
             shape: Shape::Mixture(mixture),
             modes: names.into_iter().zip(masses).collect(),
         }
-    }
-
-    /// The name in [`crate::settings::DATASETS`].
-    pub fn name(&self) -> &'static str {
-        self.name
     }
 
     /// `n` independent exact samples `[x, y]` of the clean data. Sample i is a function of `draws`

@@ -12,7 +12,7 @@ use crate::diffusion::Schedule;
 use crate::energy::{Architecture, Mlp, membership_of_labels};
 use crate::objective::{
     Adam, AdamSettings, Objective, ReplayBuffer, Update, clip_to_norm, contrast, initial_steps,
-    learning_rate, objective, schedule,
+    learning_rate, objective, schedule, step_ceilings,
 };
 use crate::protocol::Started;
 use crate::rng::{Draws, Stream};
@@ -292,11 +292,15 @@ impl Train2d {
         }
     }
 
+    /// Moves of the warm-up, all accepted, say nothing of the steps.
     fn adapt_steps(&mut self) {
         let empty = Tensor::zeros([self.schedule.levels(), 2], &self.device);
         let window = std::mem::replace(&mut self.window, empty);
-        if self.settings.on(Key::Adapt) && self.kernel() != Kernel::Ula {
-            self.steps = adapt(self.steps.clone(), window);
+        let warm = self.iteration >= self.settings.int(Key::Warmup) as u64 + ADAPT_EVERY;
+        if self.settings.on(Key::Adapt) && warm && self.kernel() != Kernel::Ula {
+            let ceilings = step_ceilings(&self.schedule);
+            let ceilings = Tensor::from_data(ceilings.as_slice(), &self.device);
+            self.steps = adapt(self.steps.clone(), window, ceilings);
         }
     }
 

@@ -88,6 +88,25 @@ pub fn initial_steps(settings: &Settings, schedule: &Schedule) -> Vec<f32> {
         .collect()
 }
 
+/// How far adaptation may raise a step beyond its level's own noise. While an energy is still smooth
+/// nearly every long step is accepted, and chains that have learned to leap miss the narrow wells
+/// that form then: training runs away.
+const LEAP: f64 = 4.0;
+
+/// Largest proposal deviation of any level.
+const LONGEST_STEP: f32 = 1.5;
+
+/// The ceiling of adapted proposal deviations, `[levels]`. A single level has no noise to go by.
+pub fn step_ceilings(schedule: &Schedule) -> Vec<f32> {
+    let levels = schedule.levels();
+    (0..levels)
+        .map(|t| match levels {
+            1 => LONGEST_STEP,
+            _ => LONGEST_STEP.min((LEAP * schedule.beta(t.max(1)).sqrt()) as f32),
+        })
+        .collect()
+}
+
 /// The objective that the settings ask for. `data` gives clean samples for chains that start there.
 pub fn objective(
     settings: &Settings,

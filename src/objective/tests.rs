@@ -149,6 +149,16 @@ fn initial_steps_follow_the_schedule() {
 }
 
 #[test]
+fn steps_grow_no_further_than_their_levels_noise_allows() {
+    let mut s = Settings::default();
+    let ceilings = step_ceilings(&schedule(&s));
+    assert!((ceilings[0] - 0.2).abs() < 1e-6 && ceilings[1] == ceilings[0]);
+    assert_eq!(ceilings.last(), Some(&1.5));
+    s.set_text(Key::Method, "pcd").unwrap();
+    assert_eq!(step_ceilings(&schedule(&s)), [1.5]);
+}
+
+#[test]
 fn restarts_happen_at_their_rate_and_from_the_right_place() {
     let device = Device::flex();
     let mut s = Settings::default();

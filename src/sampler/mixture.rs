@@ -146,8 +146,9 @@ fn move_labels<M: LevelEnergy>(
 
 /// Per-level step adaptation of the released code: `steps` `[levels]` grow by 10 % where acceptance
 /// is above 0.8, shrink by a factor 1.2 below 0.6, and stay elsewhere and where no chain was.
-/// `window` is `[levels, 2]`: accepted share summed over moves, and their number.
-pub fn adapt(steps: Tensor<1>, window: Tensor<2>) -> Tensor<1> {
+/// `window` is `[levels, 2]`: accepted share summed over moves, and their number. No step grows
+/// beyond its `ceiling` `[levels]`.
+pub fn adapt(steps: Tensor<1>, window: Tensor<2>, ceiling: Tensor<1>) -> Tensor<1> {
     let [levels, _] = window.dims();
     let column = |i: usize| {
         window
@@ -159,5 +160,7 @@ pub fn adapt(steps: Tensor<1>, window: Tensor<2>) -> Tensor<1> {
     let rate: Tensor<1> = column(0) / column(1);
     let grow = rate.clone().greater_elem(0.8).float() * 0.1;
     let shrink = rate.lower_elem(0.6).float() * (1.0 - 1.0 / 1.2);
-    (steps * (grow - shrink + 1.0)).clamp(1e-4, 1.5)
+    (steps * (grow - shrink + 1.0))
+        .clamp_min(1e-4)
+        .min_pair(ceiling)
 }

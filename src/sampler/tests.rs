@@ -270,6 +270,7 @@ fn acceptance_is_counted_at_the_level_of_the_move() {
 fn adaptation_follows_the_band() {
     let device = Device::flex();
     let steps = Tensor::from_data([0.1f32, 0.1, 0.1, 0.1, 1.45], &device);
+    let ceiling = Tensor::from_data([1.0f32, 1.0, 1.0, 1.0, 1.5], &device);
     // Accepted shares summed, and moves: rates 0.9, 0.7, 0.5, none and 1.
     let window = [
         [9.0f32, 10.0],
@@ -278,7 +279,7 @@ fn adaptation_follows_the_band() {
         [0.0, 0.0],
         [3.0, 3.0],
     ];
-    let adapted = values(adapt(steps, Tensor::from_data(window, &device)));
+    let adapted = values(adapt(steps, Tensor::from_data(window, &device), ceiling));
     for (got, expected) in adapted.iter().zip([0.11, 0.1, 0.1 / 1.2, 0.1, 1.5]) {
         assert!((got - expected).abs() < 1e-6, "{got} {expected}");
     }

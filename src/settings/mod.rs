@@ -10,7 +10,7 @@ mod table;
 
 pub use link::{MAX_LINK_BYTES, Parsed, parse, print};
 pub use points::{EXTENT, LINK_POINTS, parse_csv, quantise};
-pub use preset::{DEFAULT_PRESET, Preset, Size, presets};
+pub use preset::{CPU_PRESET, DEFAULT_PRESET, Preset, Size, presets};
 pub use table::{Applies, DATASETS, For, Group, Key, Kind, METHODS, Row, TABLE, Value};
 
 use serde::{Deserialize, Serialize};

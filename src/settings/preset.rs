@@ -33,6 +33,14 @@ pub const DEFAULT_PRESET: Preset = Preset {
     size: Size::Standard,
 };
 
+/// What a first visit shows where the arithmetic runs on the CPU: a density whose modes appear within
+/// a minute there.
+pub const CPU_PRESET: Preset = Preset {
+    dataset: 1,
+    method: 0,
+    size: Size::Small,
+};
+
 /// All presets of the standard size.
 pub fn presets() -> impl Iterator<Item = Preset> {
     (0..DATASETS.len() as u8).flat_map(|dataset| {
@@ -170,6 +178,7 @@ mod tests {
             }
         }
         assert_eq!(DEFAULT_PRESET.name(), "four-rings-da-ebm");
+        assert_eq!(CPU_PRESET.name(), "8-gaussians-da-ebm-small");
         for bad in [
             "",
             "four-rings",

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { story } from "./harness.mjs";
-import { KL_BELOW, LOSS_BELOW, tiny } from "./links.mjs";
+import { learns, tiny } from "./links.mjs";
 import { colours } from "./picture.mjs";
 
 const without = { webgpu: false };
@@ -12,8 +12,7 @@ story("trains on the CPU where there is no WebGPU", async ({ open }) => {
   await tab.stepReaches(1);
   assert.match(await tab.text("backend"), /cpu/i);
   assert.match((await tab.get("notice").allInnerTexts()).join(), /cpu/i);
-  await tab.below("kl", KL_BELOW);
-  await tab.below("loss", LOSS_BELOW);
+  await learns(tab);
   const shades = await colours(tab.page, tab.get("canvas"));
   assert.ok(shades > 50, `a picture has more than ${shades} colours`);
 }, without);
@@ -22,7 +21,7 @@ story("a first visit without WebGPU moves, with smaller defaults", async ({ open
   const tab = await open();
   await tab.stepReaches(2);
   assert.match(await tab.text("backend"), /cpu/i);
-  assert.match(await tab.copyLink(), /preset=four-rings-da-ebm-small/);
+  assert.match(await tab.copyLink(), /preset=8-gaussians-da-ebm-small/);
 }, without);
 
 story("the CPU can be asked for", async ({ open }) => {

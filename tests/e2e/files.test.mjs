@@ -49,6 +49,35 @@ story("a corrupt run file is refused, and the run goes on", async ({ open }) => 
   await tab.stepReaches(step + 2);
 });
 
+story("settings come back from their JSON, and a file without any is refused", async ({ open }) => {
+  const tab = await open(tiny);
+  await tab.stepReaches(1);
+  const open_ = (name, text) =>
+    tab.get("import").setInputFiles({ name, mimeType: "application/json", buffer: Buffer.from(text) });
+  await tab.openFiles();
+  await open_("settings.json", '{"preset": "banana-pcd", "width": 24, "steps": 1e9}');
+  await tab.until("the data set", () => tab.get("dataset").inputValue(), (name) => name === "banana");
+  assert.equal(await tab.get("set-width").inputValue(), "24");
+  assert.match(await notices(tab), /steps = .* outside its range/);
+  await open_("list.json", "[1, 2]");
+  await tab.until("an error", () => notices(tab), (text) => /holds no settings/.test(text));
+  assert.equal(await tab.get("dataset").inputValue(), "banana");
+});
+
+story("pasted points become the data set, and are still there after a look at another", async ({ open }) => {
+  const tab = await open(tiny);
+  await tab.stepReaches(1);
+  await tab.get("dataset").selectOption("points");
+  await tab.page.locator("summary", { hasText: "Paste" }).click();
+  await tab.get("points-text").fill("1;2\n-1,5;0,5\n2;-2");
+  await tab.page.getByRole("button", { name: "Use these" }).click();
+  const carried = async () => new URL(await tab.copyLink()).hash.match(/points=([\w-]+)/)?.[1];
+  const points = await tab.until("three points", carried, (text) => text?.length === 8);
+  await tab.get("dataset").selectOption("banana");
+  await tab.get("dataset").selectOption("points");
+  assert.equal(await tab.until("points", carried, Boolean), points);
+});
+
 story("points dropped as CSV become the data set", async ({ open }) => {
   const tab = await open(tiny);
   await tab.stepReaches(1);

@@ -38,8 +38,14 @@ story("a training run outlives its device", async ({ open }) => {
   const tab = await open(`lab/${tiny}`);
   await selfTestPasses(tab);
   const before = await tab.stepReaches(10);
+  await tab.page.getByRole("link", { name: "Train" }).click();
+  const losses = await tab.firstLosses();
+  await tab.page.getByRole("link", { name: "Lab" }).click();
   const steps = await recordSteps(tab);
   assert.ok((await loseDevice(tab)) >= before);
+  await tab.page.getByRole("link", { name: "Train" }).click();
+  assert.deepEqual(await tab.firstLosses(), losses, "the past of the run is gone");
+  await tab.page.getByRole("link", { name: "Lab" }).click();
   await tab.stepReaches(before + 10);
   for (const step of await steps()) assert.ok(step >= before, `fell from ${before} to ${step}`);
   await selfTestPasses(tab);

@@ -6,7 +6,12 @@ import { tiny, tinyPoints, wild } from "./links.mjs";
 
 const points = (link) => new URLSearchParams(new URL(link).hash.slice(1)).get("points");
 
-story("a copied link gives the same first 20 losses to the bit", async ({ open }) => {
+for (const webgpu of [false, true]) {
+  const device = webgpu ? "WebGPU" : "the CPU";
+  story(`a copied link gives the same first 20 losses to the bit on ${device}`, replays, { webgpu });
+}
+
+async function replays({ open }) {
   const tab = await open(tiny);
   const old = await tab.firstLosses();
   await tab.get("seed").fill("77");
@@ -23,7 +28,7 @@ story("a copied link gives the same first 20 losses to the bit", async ({ open }
   await second.get("seed").fill("78");
   await second.get("seed").press("Enter");
   await second.firstLosses(losses);
-});
+}
 
 story("a drawn data set survives its link", async ({ open }) => {
   const tab = await open(tinyPoints);
@@ -50,7 +55,7 @@ story("a wild link is clamped, and says so", async ({ open }) => {
   const tab = await open(wild);
   await tab.stepReaches(1);
   const notices = (await tab.get("notice").allInnerTexts()).join("\n");
-  for (const word of ["steps", "lr", "nonsense"]) assert.ok(notices.includes(word), notices);
+  for (const word of ["steps", "lr", "nonsense", "wild0", "wild7"]) assert.ok(notices.includes(word), notices);
   assert.equal(await tab.get("set-steps").inputValue(), "200");
   assert.equal(Number(await tab.get("set-lr").inputValue()), 1e-6);
 });

@@ -1,6 +1,8 @@
 // Links of the tests.
 // Invariant: runs are tiny, because software WebGPU is slow, yet learn what they are given.
 
+import assert from "node:assert/strict";
+
 const TINY = {
   width: 16,
   depth: 2,
@@ -24,13 +26,32 @@ export const tiny = link("gaussian-pcd", TINY);
 // The visitor's own points on the same small network.
 export const tinyPoints = link("points-pcd", TINY);
 
-// What the tiny Gaussian run must come under: KL from truth to model in nats (the confinement
-// alone begins above 1), and the loss of one batch, which begins positive and wavers around zero
-// when chains and data agree.
-export const KL_BELOW = 0.4;
-export const LOSS_BELOW = 0.5;
+// The same with nothing that keeps it from exploding.
+export const runaway = link("gaussian-pcd", {
+  ...TINY,
+  depth: 3,
+  width: 64,
+  sampler: "ula",
+  lr: 0.1,
+  clip: 0,
+});
 
-// Three keys to complain about, on a run that stays small.
+// What the tiny Gaussian run must come under: KL from truth to model in nats, which the confinement
+// alone puts above 1, and the loss of one batch, which wavers around zero when chains and data agree.
+const KL_BELOW = 0.4;
+const LOSS_WITHIN = 0.5;
+
+// The tiny run has learned its Gaussian, which it did not know at the start.
+export async function learns(tab) {
+  const kl = await tab.until("a first KL", () => tab.value("kl"), Number.isFinite);
+  if ((await tab.step()) === 0) assert.ok(kl > KL_BELOW, `KL ${kl} before training`);
+  const first = await tab.firstLosses();
+  assert.ok(first.slice(0, 10).some((loss) => Math.abs(loss) > LOSS_WITHIN), `first losses ${first}`);
+  await tab.below("kl", KL_BELOW);
+  await tab.until("a loss near 0", () => tab.value("loss"), (loss) => Math.abs(loss) < LOSS_WITHIN);
+}
+
+// Keys to complain about, on a run that stays small.
 export const wild = link("gaussian-pcd", {
   ...TINY,
   width: 8,
@@ -38,4 +59,5 @@ export const wild = link("gaussian-pcd", {
   steps: "1e9",
   lr: -5,
   nonsense: 1,
+  ...Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`wild${i}`, i])),
 });

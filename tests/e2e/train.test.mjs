@@ -2,14 +2,21 @@
 
 import assert from "node:assert/strict";
 import { story } from "./harness.mjs";
-import { KL_BELOW, LOSS_BELOW, tiny } from "./links.mjs";
+import { learns, runaway, tiny } from "./links.mjs";
 import { pass } from "./tab.mjs";
+
+story("a first visit on software WebGPU moves, with smaller defaults", async ({ open }) => {
+  const tab = await open();
+  await tab.stepReaches(2);
+  assert.match(await tab.text("backend"), /webgpu/);
+  assert.match((await tab.get("notice").allInnerTexts()).join(), /runs on the CPU here/);
+  assert.match(await tab.copyLink(), /preset=8-gaussians-da-ebm-small/);
+}, { webgpu: true });
 
 story("the page trains on WebGPU, and the device passes its self-test", async ({ open }) => {
   const tab = await open(tiny);
-  await tab.below("kl", KL_BELOW);
-  await tab.below("loss", LOSS_BELOW);
-  await tab.until("the self-test", () => tab.text("backend"), (text) => /webgpu, self-test passed/i.test(text));
+  await learns(tab);
+  await tab.until("the self-test", () => tab.text("backend"), (text) => /webgpu: self-test passed/i.test(text));
 }, { webgpu: true });
 
 story("pause holds, step-once advances by one, reset begins again", async ({ open }) => {
@@ -43,4 +50,68 @@ story("Space, S and R work from the keyboard", async ({ open }) => {
   await tab.page.keyboard.press("Space");
   await tab.stepReaches(2);
   assert.equal(await tab.get("seed").inputValue(), "1");
+});
+
+story("Space pauses also after a click on Play", async ({ open }) => {
+  const tab = await open(tiny);
+  await tab.click("pause");
+  await tab.click("play");
+  await tab.stepReaches(2);
+  await tab.page.keyboard.press("Space");
+  const paused = await tab.resting();
+  await pass(1000);
+  assert.equal(await tab.step(), paused);
+});
+
+story("a live setting changes the run that goes on", async ({ open }) => {
+  const tab = await open(tiny);
+  const losses = await tab.firstLosses();
+  const before = await tab.step();
+  await tab.get("set-lr").fill("0.001");
+  await tab.get("set-lr").press("Enter");
+  await tab.stepReaches(before + 20);
+  assert.deepEqual(await tab.firstLosses(), losses);
+  assert.match(await tab.copyLink(), /lr=0\.001/);
+  // An arrow moves a real number a little, not to the end of its range.
+  await tab.get("set-lr").press("ArrowUp");
+  const nudged = Number(await tab.get("set-lr").inputValue());
+  assert.ok(nudged > 0.001 && nudged < 0.0013, `lr ${nudged}`);
+});
+
+story("a run that explodes goes back to a good checkpoint, says why, and rests", async ({ open }) => {
+  const tab = await open(runaway);
+  const said = async () => (await tab.get("notice").allInnerTexts()).join(" ");
+  const text = await tab.until("advice", said, (all) => /ran away/.test(all));
+  const restored = Number(/back at iteration\s+(\d+)/.exec(text)[1]);
+  assert.equal(await tab.resting(), restored);
+  assert.ok(Number.isFinite(await tab.value("kl")));
+  await tab.get("set-lr").fill("0.0001");
+  await tab.get("set-lr").press("Enter");
+  await tab.click("step-once");
+  await tab.stepReaches(restored + 1);
+});
+
+story("the plane reads out, zooms and moves", async ({ open }) => {
+  const tab = await open(tiny);
+  await tab.stepReaches(5);
+  await tab.click("pause");
+  const canvas = tab.get("canvas");
+  const box = await canvas.boundingBox();
+  // A quarter of the shorter side right of the centre: 2.5 in the square of half-width 5.
+  const reach = Math.min(box.width, box.height) / 4;
+  const [x, y] = [box.x + box.width / 2 + reach, box.y + box.height / 2];
+  const read = async (good) => {
+    await tab.page.mouse.move(x + 1, y);
+    await tab.page.mouse.move(x, y);
+    const text = await tab.until("a read-out", () => tab.text("readout"), (all) => /x .* E .* p .* truth/.test(all) && good(all));
+    return Number(/x ([+\-−]?[\d.]+)/.exec(text)[1].replace("−", "-"));
+  };
+  const near = (value, wanted) => Math.abs(value - wanted) < 0.1;
+  assert.ok(near(await read(() => true), 2.5));
+  await canvas.locator("..").focus();
+  await tab.page.keyboard.press("+");
+  const closer = await read((text) => !/x [+]?2\.[45]/.test(text));
+  assert.ok(closer > 0.5 && closer < 2.4, `x ${closer} after zooming in`);
+  await tab.page.keyboard.press("0");
+  assert.ok(near(await read((text) => /x [+]?2\.[45]/.test(text)), 2.5));
 });

@@ -11,7 +11,7 @@ use crate::app::run::{Outcome, Run};
 use crate::app::words;
 use crate::protocol::{Camera, Command, Event, WhyCpu};
 use crate::settings::{
-    Applies, Key, Kind, Notice, Preset, Settings, Size, TABLE, Value, parse, print, quantise,
+    Applies, CPU_PRESET, Key, Kind, Notice, Preset, Settings, TABLE, Value, parse, print, quantise,
 };
 use leptos::prelude::*;
 
@@ -188,9 +188,8 @@ impl State {
         }
         let where_it_runs = words::on_cpu(why);
         let meaning = if self.untouched.get_value() {
-            let now = self.settings.with_untracked(Settings::preset);
-            self.adopt(with_points(now.sized(Size::Small).settings()), None);
-            "It starts with a smaller network and fewer chains, so that it keeps moving."
+            self.adopt(CPU_PRESET.settings(), None);
+            "It starts with a simple density, a smaller network and fewer chains, so that it keeps moving."
         } else {
             "It is slower there."
         };
@@ -322,8 +321,8 @@ impl State {
             let parsed = parse(&text);
             let software = |run: &Run| run.lab.as_ref().is_some_and(|lab| lab.software);
             let next = match text.is_empty() && self.run.with_untracked(software) {
-                // Back at the first visit, which was given smaller settings.
-                true => parsed.settings.preset().sized(Size::Small).settings(),
+                // Back at the first visit.
+                true => CPU_PRESET.settings(),
                 false => parsed.settings,
             };
             self.untouched.set_value(false);
