@@ -108,7 +108,7 @@ story("the plane reads out, zooms and moves", async ({ open }) => {
   };
   const near = (value, wanted) => Math.abs(value - wanted) < 0.1;
   assert.ok(near(await read(() => true), 2.5));
-  await canvas.locator("..").focus();
+  await tab.page.getByRole("application").focus();
   await tab.page.keyboard.press("+");
   const closer = await read((text) => !/x [+]?2\.[45]/.test(text));
   assert.ok(closer > 0.5 && closer < 2.4, `x ${closer} after zooming in`);
