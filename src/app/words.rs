@@ -151,11 +151,18 @@ pub fn verdict(comparison: &Comparison) -> Verdict {
     else {
         return Verdict {
             agree: None,
-            text: "The chains were too few to compare.".into(),
+            text: "There is nothing to compare: make the long run longer than the short one."
+                .into(),
         };
     };
     let length = distance(short, from_noise);
     let start = distance(from_noise, from_data);
+    if !(length.is_finite() && start.is_finite()) {
+        return Verdict {
+            agree: None,
+            text: "No chain from noise came down to t = 0: make both runs longer.".into(),
+        };
+    }
     if start > AGREE {
         return Verdict {
             agree: Some(false),
@@ -256,6 +263,13 @@ mod tests {
         let stuck = verdict(&comparison(&even, &[0.1, 0.9], &even));
         assert_eq!(stuck.agree, Some(false));
         assert!(stuck.text.contains("0.40"), "{}", stuck.text);
+    }
+
+    #[test]
+    fn chains_that_gave_no_sample_get_no_verdict() {
+        let (even, none) = ([0.5, 0.5], [f32::NAN, f32::NAN]);
+        assert_eq!(verdict(&comparison(&none, &even, &even)).agree, None);
+        assert_eq!(verdict(&comparison(&even, &none, &even)).agree, None);
     }
 
     #[test]

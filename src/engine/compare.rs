@@ -50,14 +50,16 @@ pub struct Comparing {
 struct Group {
     from_data: bool,
     chains: Labelled,
-    /// Each chain's place at its last visit to t = 0: on the device, and read back row by row.
+    /// Each chain's place at its last visit to t = 0, NaN before the first: on the device, and read
+    /// back row by row.
     clean: Tensor<2>,
     last: Vec<f32>,
     /// `[chains]` traces of x and of y, one entry every `stride` blocks.
     traces: [Vec<Vec<f32>>; 2],
     blocks: usize,
     stride: usize,
-    acceptance: f32,
+    /// Accepted share summed over moves, and their number.
+    accepted: [f32; 2],
     /// The state after the short run.
     short: Option<ChainRun>,
 }
@@ -79,18 +81,23 @@ impl Comparing {
             let x = Tensor::from_data(TensorData::new(start, [CHAINS, 2]), &device);
             let level = if from_data { 0 } else { levels - 1 };
             let member = membership_of(level, levels, CHAINS, &device);
+            let clean = match level {
+                0 => x.clone(),
+                _ => x.full_like(f32::NAN),
+            };
             Group {
                 from_data,
-                clean: x.clone(),
+                clean,
                 chains: Labelled { x, member },
                 last: Vec::new(),
                 traces: [vec![Vec::new(); CHAINS], vec![Vec::new(); CHAINS]],
                 blocks: 0,
                 stride: 1,
-                acceptance: f32::NAN,
+                accepted: [0.0; 2],
                 short: None,
             }
         };
+        let target = run.settings.int(Key::LongSteps) as u64;
         let groups = [group(false, noise), group(true, data.into_flattened())];
         Ok(Self {
             model: run.model(),
@@ -100,8 +107,8 @@ impl Comparing {
             levels,
             seed,
             iteration: run.iteration(),
-            short: run.settings.int(Key::ShortSteps) as u64,
-            target: run.settings.int(Key::LongSteps) as u64,
+            short: target.min(run.settings.int(Key::ShortSteps) as u64),
+            target,
             done: 0,
             groups,
             mass_model: run.model_masses().await?,
@@ -173,10 +180,10 @@ impl Comparing {
             .await?;
             group.last = values.swap_remove(0);
             group.record();
-            let totals = values[0]
-                .chunks_exact(2)
-                .fold([0.0; 2], |t, p| [t[0] + p[0], t[1] + p[1]]);
-            group.acceptance = totals[0] / totals[1];
+            for level in values[0].chunks_exact(2) {
+                group.accepted[0] += level[0];
+                group.accepted[1] += level[1];
+            }
             if self.done == self.short {
                 group.short = Some(group.summary(self.done, &self.density, self.seed, false));
             }
@@ -211,7 +218,8 @@ impl Group {
     /// Adds the present places to the traces.
     fn record(&mut self) {
         self.blocks += 1;
-        if !self.blocks.is_multiple_of(self.stride) {
+        let all_visited = self.last.iter().all(|v| v.is_finite());
+        if !all_visited || !self.blocks.is_multiple_of(self.stride) {
             return;
         }
         for (i, p) in self.last.chunks_exact(2).enumerate() {
@@ -229,7 +237,8 @@ impl Group {
     }
 
     fn summary(&self, steps: u64, density: &Density, seed: u64, long: bool) -> ChainRun {
-        let points: Vec<[f32; 2]> = self.last.chunks_exact(2).map(|p| [p[0], p[1]]).collect();
+        let places = self.last.chunks_exact(2).map(|p| [p[0], p[1]]);
+        let points: Vec<_> = places.filter(|p| p[0].is_finite()).collect();
         let fresh = density.sample(SHOWN, &Draws::new(seed, Stream::Evaluation, u64::MAX - 1));
         let worst = |of: fn(&[Vec<f32>]) -> f64, pick: fn(f64, f64) -> f64| {
             pick(of(&self.traces[0]), of(&self.traces[1])) as f32
@@ -246,7 +255,7 @@ impl Group {
             steps,
             masses: mode_masses(density, &points),
             mmd: mmd::squared_mmd(&thinned(&points, SHOWN), &fresh),
-            acceptance: self.acceptance,
+            acceptance: self.accepted[0] / self.accepted[1],
             ess,
             r_hat,
             points,

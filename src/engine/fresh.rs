@@ -9,7 +9,7 @@ use crate::energy::membership_of;
 use crate::rng::{Draws, Stream};
 use crate::sampler::{Jump, JumpKind, Labelled, Noise, mixture_transition};
 use crate::settings::Key;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 /// Samples and how long they took to come.
 pub struct FreshSamples {
@@ -45,11 +45,12 @@ pub async fn fresh_samples(
     } else {
         JumpKind::Stay
     };
+    let mut points = Vec::with_capacity(n);
+    // Visits of each chain still moving: one that has given its sample is dropped.
     let mut seen = vec![0u64; n];
-    let mut points = vec![None; n];
     let mut transitions = 0;
-    while transitions < limit && points.iter().any(Option::is_none) {
-        let k = run.settings.int(Key::Steps);
+    while transitions < limit {
+        let (k, n) = (run.settings.int(Key::Steps), seen.len());
         let streams = [Stream::Evaluation, Stream::EvaluationAccept];
         let noise = Noise::draw(seed, streams, transitions, [k, n], device);
         let draws = Draws::new(seed, Stream::EvaluationLabel, transitions);
@@ -62,22 +63,40 @@ pub async fn fresh_samples(
             chains.member.clone().into(),
         ])
         .await?;
+        let mut moving = Vec::with_capacity(n);
         for i in 0..n {
             let here = at_clean_level(
                 &values[0][2 * i..2 * i + 2],
                 &values[1][levels * i..levels * (i + 1)],
                 levels,
             );
-            if let Some(place) = here.first() {
-                seen[i] += 1;
-                if seen[i] == visits {
-                    points[i] = Some(*place);
-                }
+            seen[i] += here.len() as u64;
+            match here.first() {
+                Some(place) if seen[i] == visits => points.push(*place),
+                _ => moving.push(i),
             }
+        }
+        if moving.is_empty() {
+            break;
+        }
+        if moving.len() < n {
+            seen = moving.iter().map(|&i| seen[i]).collect();
+            chains = rows_of(&chains, &moving, device);
         }
     }
     Ok(FreshSamples {
-        points: points.into_iter().flatten().collect(),
+        points,
         transitions,
     })
+}
+
+/// The chains at `rows`.
+fn rows_of(chains: &Labelled, rows: &[usize], device: &Device) -> Labelled {
+    let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
+    let n = rows.len();
+    let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [n]), device);
+    Labelled {
+        x: chains.x.clone().select(0, rows.clone()),
+        member: chains.member.clone().select(0, rows),
+    }
 }

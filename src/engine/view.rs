@@ -3,7 +3,7 @@
 //! Invariant: drawing reads nothing back from the device.
 
 use super::read;
-use super::report::{cells, energies, matrix};
+use super::report::{METRIC_HALF, cells, energies, matrix};
 use super::scene::{Picture, Scene};
 use super::train2d::{Train2d, TrainError};
 use crate::energy::{Energy, LevelEnergy, labels, membership_of};
@@ -23,6 +23,8 @@ const POINTS: usize = 500;
 pub(super) struct ViewCache {
     plane: Option<Plane>,
     strip: Option<Strip>,
+    /// The metrics' grid: cells per side, and their places `[grid², 2]`.
+    metric: Option<(usize, Tensor<2>)>,
 }
 
 /// Everything fixed by camera, level and grid.
@@ -165,22 +167,37 @@ impl Train2d {
         strip.energy = energy;
     }
 
-    /// Energy and densities at a point, at the level shown.
+    fn metric_cells(&mut self) -> Tensor<2> {
+        let grid = self.truth.grid;
+        let known = self.view.metric.take().filter(|(of, _)| *of == grid);
+        let fresh = || {
+            (
+                grid,
+                matrix(&cells([0.0, 0.0], METRIC_HALF, grid), &self.device),
+            )
+        };
+        let (_, x) = self.view.metric.insert(known.unwrap_or_else(fresh));
+        x.clone()
+    }
+
+    /// Energy and densities at a point, at the level shown, normalised like the metrics.
     ///
     /// # Errors
     /// If the device fails to give back results.
     pub async fn probe(&mut self, at: [f32; 2]) -> Result<Probe, TrainError> {
         let (level, levels) = (self.shown_level(), self.schedule.levels());
-        self.refresh_strip(self.settings.int(Key::Grid).div_ceil(2), true);
-        let Some(strip) = &self.view.strip else {
-            unreachable!("made above")
-        };
         let model = self.model();
         let here = model.at(membership_of(level, levels, 1, &self.device));
         let energy = here.energy(matrix(&[at], &self.device));
-        let range = strip.range.clone().slice([level..level + 1, 2..3]);
-        let values = read(vec![energy.into(), range.into()]).await?;
-        let (energy, log_z) = (values[0][0], values[1][0]);
+        let everywhere = energies(&here, self.metric_cells());
+        let low = everywhere.clone().min();
+        let sum = (low.clone() - everywhere).exp().sum();
+        let log_cells = sum.log() - low;
+        let values = read(vec![energy.into(), log_cells.into()]).await?;
+        let (energy, log_z) = (
+            values[0][0],
+            values[1][0] + self.truth.cell_area().ln() as f32,
+        );
         let truth = self.density.log_density(
             at.map(f64::from),
             self.schedule.signal(level),

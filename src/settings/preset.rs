@@ -144,6 +144,10 @@ impl Preset {
                 set(&mut s, Key::Chains, "64");
                 set(&mut s, Key::Grid, "64");
                 set(&mut s, Key::LongSteps, "1000");
+                if self.method() == "da-ebm" {
+                    // At the standard rate this network has not found the rings by the end.
+                    set(&mut s, Key::LearningRate, "0.001");
+                }
             }
             Size::Long => {
                 set(&mut s, Key::Iterations, "20000");

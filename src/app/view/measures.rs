@@ -85,7 +85,7 @@ fn Divergence() -> impl IntoView {
                 <small>"nats, KL from truth to model"</small>
             </p>
             <Chart label="KL divergence, logarithmic" curves=KL log=true />
-            <p class="quiet">"Exact: both densities are integrated on the grid."</p>
+            <p class="quiet">"No sampling: both densities are summed over the cells of the grid, so these should be finer than the finest mode."</p>
             <dl>{facts}</dl>
         </section>
     }
