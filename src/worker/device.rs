@@ -94,7 +94,8 @@ async fn ask() -> Result<Opened, WhyCpu> {
             ..Default::default()
         })
         .await
-        .map_err(|error| WhyCpu::NoWebGpu(error.to_string()))?;
+        // wgpu's own words list backends that no browser has.
+        .map_err(|_| WhyCpu::NoWebGpu("no graphics adapter".into()))?;
     if !adapter.features().contains(Features::TIMESTAMP_QUERY) {
         return Err(WhyCpu::Lacks("timestamp-query".into()));
     }
