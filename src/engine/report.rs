@@ -12,7 +12,7 @@ use crate::objective::learning_rate;
 use crate::protocol::Report;
 use crate::rng::{Draws, Stream};
 use crate::settings::Key;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData, activation};
 
 /// Half the side of the square that metrics integrate over: a margin around the data, for mass
 /// that a model puts where there is none.
@@ -125,6 +125,33 @@ impl Train2d {
             &self.truth.mode,
             self.truth.modes,
         ))
+    }
+
+    /// Mass of each mode among the persistent chains at t = 0, every chain counted with its chance
+    /// p(t = 0 | x) of standing there after a label move: the mean over that move of a count, and
+    /// so with less noise than one count (Rao-Blackwell). `None` where no chains persist.
+    ///
+    /// # Errors
+    /// If the device fails to give back results.
+    pub async fn buffer_masses(&self) -> Result<Option<Vec<f32>>, TrainError> {
+        let Some(buffer) = self.objective.buffer() else {
+            return Ok(None);
+        };
+        let x = &buffer.chains.x;
+        let [n, _] = x.dims();
+        let model = self.model();
+        let parts = (0..n).step_by(CHUNK).map(|from| {
+            let energy = model.all_levels(x.clone().slice([from..n.min(from + CHUNK), 0..2]));
+            activation::softmax(energy.neg(), 1).slice([0..n.min(from + CHUNK) - from, 0..1])
+        });
+        let chance = Tensor::cat(parts.collect(), 0);
+        let values = read(vec![x.clone().into(), chance.into()]).await?;
+        let mut masses = vec![0.0f64; self.density.modes().len()];
+        for (p, chance) in values[0].chunks_exact(2).zip(&values[1]) {
+            masses[self.density.mode_of([p[0], p[1]])] += f64::from(*chance);
+        }
+        let total: f64 = masses.iter().sum();
+        Ok(Some(masses.iter().map(|m| (m / total) as f32).collect()))
     }
 
     /// A snapshot, on the settings' grid or a finer one.

@@ -64,7 +64,7 @@ pub struct Train2d {
     pub(super) device: Device,
     pub(super) flat: Tensor<1>,
     adam: Adam,
-    objective: Box<dyn Objective>,
+    pub(super) objective: Box<dyn Objective>,
     /// `[levels]` proposal deviations.
     pub(super) steps: Tensor<1>,
     iteration: u64,

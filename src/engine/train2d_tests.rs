@@ -223,6 +223,32 @@ fn the_probe_is_normalised_like_the_report() {
 }
 
 #[test]
+fn the_masses_of_the_buffer_are_counts_averaged_over_label_moves() {
+    // On a single level every chain stands at t = 0.
+    let mut run = train(tiny(&[(Key::Method, "pcd")]), 5);
+    let counted = block_on(run.report(None)).unwrap().mass_chains;
+    let averaged = block_on(run.buffer_masses()).unwrap().unwrap();
+    for (a, b) in averaged.iter().zip(&counted) {
+        assert!((a - b).abs() < 1e-6, "{averaged:?} {counted:?}");
+    }
+    let mut run = train(tiny(&[(Key::Buffer, "4000")]), 5);
+    let report = block_on(run.report(None)).unwrap();
+    let averaged = block_on(run.buffer_masses()).unwrap().unwrap();
+    assert!((averaged.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    // A quarter of the chains is counted: five standard errors of a share.
+    let error = 5.0 * (0.25f32 / 1000.0).sqrt();
+    for (a, b) in averaged.iter().zip(&report.mass_chains) {
+        assert!(
+            (a - b).abs() < error,
+            "{averaged:?} {:?}",
+            report.mass_chains
+        );
+    }
+    let run = train(tiny(&[(Key::Method, "cd")]), 1);
+    assert_eq!(block_on(run.buffer_masses()).unwrap(), None);
+}
+
+#[test]
 fn a_comparison_runs_short_and_long_chains() {
     let run = train(tiny(&[(Key::ShortSteps, "15"), (Key::LongSteps, "100")]), 5);
     let mut comparing = block_on(Comparing::start(&run)).unwrap();

@@ -149,6 +149,7 @@ fn finish(
         0 => None,
         _ => Some(block_on(fresh_samples(run, n, visits, FRESH_LIMIT)).map_err(|e| e.to_string())?),
     };
+    let buffer = block_on(run.buffer_masses()).map_err(|e| e.to_string())?;
     let (names, truth): (Vec<_>, Vec<_>) = run.density().modes().into_iter().unzip();
     let masses = fresh
         .as_ref()
@@ -165,7 +166,8 @@ fn finish(
         "modes": names,
         "mass_truth": truth,
         "mass_model": report.mass_model,
-        "mass_buffer": report.mass_chains,
+        "mass_buffer": buffer,
+        "mass_chains_at_zero": report.mass_chains,
         "mass_fresh": masses,
         "fresh_samples": fresh.as_ref().map(|f| f.points.len()),
         "fresh_transitions": fresh.as_ref().map(|f| f.transitions),
