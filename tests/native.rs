@@ -44,6 +44,10 @@ fn tiny(folder: &std::path::Path, more: &[&str]) -> std::process::Output {
     basin(folder, &[TINY, more].concat())
 }
 
+fn has_checkpoint(folder: &std::path::Path) -> bool {
+    folder.join("gaussian-pcd-seed1.safetensors").exists()
+}
+
 fn lines(output: &std::process::Output) -> Vec<serde_json::Value> {
     let text = String::from_utf8_lossy(&output.stdout);
     text.lines()
@@ -85,12 +89,7 @@ fn train2d_prints_reports_and_a_last_line() {
     assert_eq!(last["seed"], 1);
     assert!(last["kl_truth_model"].as_f64().unwrap() > 0.0);
     assert_eq!(last["fresh_samples"], 20);
-    assert!(
-        folder
-            .path()
-            .join("gaussian-pcd-seed1.safetensors")
-            .exists()
-    );
+    assert!(has_checkpoint(folder.path()));
 }
 
 #[test]
@@ -220,12 +219,7 @@ fn a_full_standard_output_is_a_clear_error() {
             && !said.contains("panicked"),
         "{said}"
     );
-    assert!(
-        folder
-            .path()
-            .join("gaussian-pcd-seed1.safetensors")
-            .exists()
-    );
+    assert!(has_checkpoint(folder.path()));
 }
 
 #[test]
@@ -288,10 +282,5 @@ fn a_runaway_stops_with_advice() {
     let last = lines.last().unwrap();
     assert_eq!(last["event"], "final");
     assert!(last["iterations"].as_u64() < last["ran_away"].as_u64());
-    assert!(
-        folder
-            .path()
-            .join("gaussian-pcd-seed1.safetensors")
-            .exists()
-    );
+    assert!(has_checkpoint(folder.path()));
 }

@@ -7,6 +7,7 @@ use super::report::{METRIC_HALF, cells, energies, matrix};
 use super::scene::{Picture, Scene};
 use super::train2d::{Train2d, TrainError};
 use crate::energy::{Energy, LevelEnergy, labels, membership_of};
+use crate::metric::truth2d;
 use crate::protocol::{Camera, Probe};
 use crate::rng::{Draws, Stream};
 use crate::settings::{EXTENT, Key};
@@ -23,8 +24,8 @@ const POINTS: usize = 500;
 pub(super) struct ViewCache {
     plane: Option<Plane>,
     strip: Option<Strip>,
-    /// The metrics' grid: cells per side, and their places `[grid², 2]`.
-    metric: Option<(usize, Tensor<2>)>,
+    /// The normalising constant last asked for: iteration, level and grid, and its logarithm.
+    log_z: Option<((u64, usize, usize), f32)>,
 }
 
 /// Everything fixed by camera, level and grid.
@@ -167,17 +168,18 @@ impl Train2d {
         strip.energy = energy;
     }
 
-    fn metric_cells(&mut self) -> Tensor<2> {
-        let grid = self.truth.grid;
-        let known = self.view.metric.take().filter(|(of, _)| *of == grid);
-        let fresh = || {
-            (
-                grid,
-                matrix(&cells([0.0, 0.0], METRIC_HALF, grid), &self.device),
-            )
-        };
-        let (_, x) = self.view.metric.insert(known.unwrap_or_else(fresh));
-        x.clone()
+    /// Log of the normalising constant at a level, on the metrics' grid; computed once an iteration,
+    /// however often it is asked for.
+    async fn log_z(&mut self, level: usize, at: &impl Energy) -> Result<f32, TrainError> {
+        let key = (self.iteration(), level, self.truth.grid);
+        if let Some((_, log_z)) = self.view.log_z.filter(|(of, _)| *of == key) {
+            return Ok(log_z);
+        }
+        let x = matrix(&cells([0.0, 0.0], METRIC_HALF, key.2), &self.device);
+        let energy = read(vec![energies(at, x).into()]).await?.remove(0);
+        let log_z = truth2d::log_z(&energy, self.truth.cell_area()) as f32;
+        self.view.log_z = Some((key, log_z));
+        Ok(log_z)
     }
 
     /// Energy and densities at a point, at the level shown, normalised like the metrics.
@@ -189,15 +191,8 @@ impl Train2d {
         let model = self.model();
         let here = model.at(membership_of(level, levels, 1, &self.device));
         let energy = here.energy(matrix(&[at], &self.device));
-        let everywhere = energies(&here, self.metric_cells());
-        let low = everywhere.clone().min();
-        let sum = (low.clone() - everywhere).exp().sum();
-        let log_cells = sum.log() - low;
-        let values = read(vec![energy.into(), log_cells.into()]).await?;
-        let (energy, log_z) = (
-            values[0][0],
-            values[1][0] + self.truth.cell_area().ln() as f32,
-        );
+        let energy = read(vec![energy.into()]).await?[0][0];
+        let log_z = self.log_z(level, &here).await?;
         let truth = self.density.log_density(
             at.map(f64::from),
             self.schedule.signal(level),

@@ -39,7 +39,7 @@ pub enum Notice {
         name: String,
         asked: String,
     },
-    /// No setting, or no preset, has these names.
+    /// No setting has these names.
     Unknown {
         names: String,
     },

@@ -63,6 +63,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
         }
         if let Some(loss) = report.runaway() {
             write_checkpoint(&file, &good)?;
+            stop.store(true, Ordering::Relaxed);
             let (away, kept) = (report.iteration, good.iteration);
             let device = run.device().clone();
             run = Train2d::resume(good, device).map_err(|e| e.to_string())?;
@@ -84,7 +85,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
         }
     }
     write_checkpoint(&file, &good)?;
-    if stop.load(Ordering::Relaxed) {
+    if stop.swap(true, Ordering::Relaxed) {
         eprintln!(
             "\nstopped at iteration {}; go on with --resume {}",
             good.iteration,
@@ -95,7 +96,8 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
     finish(&mut run, matches, &printer, None)
 }
 
-/// Whether Ctrl-C was pressed. Pressed again, or after the last checkpoint, it ends the program.
+/// Set by Ctrl-C. Where it is set already, because it was pressed before or the last checkpoint is
+/// written, Ctrl-C ends the program.
 fn watch_for_ctrl_c() -> Result<Arc<AtomicBool>, String> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
