@@ -1,15 +1,64 @@
 //! Noise schedules: how clean data become noise.
 //!
-//! Invariant: level 0 is clean data, `abar[0] = 1`, and `abar` never increases with the level.
+//! Invariant: `abar` never increases with the level, and level 0 is clean data (in DDAEBM's schedules
+//! up to noise of a hundredth of the data's deviation).
 
-/// A variance-preserving discrete diffusion, x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps.
+use crate::settings::{Key, Settings};
+
+/// Deviation of the noise of a VP schedule, in data units: about that of the data sets of the plane,
+/// which amounts to the data's being standardised, as DDAEBM's are.
+const PLANE: f64 = 2.0;
+
+/// Least and largest rate of the VP schedules: the image models' full one, and the weak one of the
+/// released code for the plane (arXiv 2403.01666).
+const FULL_VP: [f64; 2] = [0.1, 20.0];
+const WEAK_VP: [f64; 2] = [0.01, 0.1];
+
+/// A variance-preserving discrete diffusion, x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) scale eps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     beta: Vec<f64>,
     abar: Vec<f64>,
+    /// Deviation of pure noise.
+    scale: f64,
+    /// Levels that have an energy; the noisiest may have none.
+    modelled: usize,
+}
+
+/// The Gaussian of x_k given x_{k+1} and x_0: mean `clean x_0 + noisy x_{k+1}`, and its deviation
+/// (DDPM's posterior; DDAEBM notes, 1.1).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Posterior {
+    pub clean: f64,
+    pub noisy: f64,
+    pub deviation: f64,
 }
 
 impl Schedule {
+    /// The schedule that the settings ask for: a single clean level for methods without one.
+    pub fn from_settings(settings: &Settings) -> Self {
+        let steps = settings.int(Key::Levels);
+        let ramp = || {
+            let (first, last) = (
+                settings.float(Key::RampFirst),
+                settings.float(Key::RampLast),
+            );
+            Self::cumulative_ramp(steps, first, last)
+        };
+        match settings.choice(Key::Method) {
+            "da-ebm" => ramp(),
+            "drl" => ramp().without_last(),
+            "ddaebm" => {
+                let range = match settings.choice(Key::NoiseSchedule) {
+                    "vp-weak" => WEAK_VP,
+                    _ => FULL_VP,
+                };
+                Self::vp(steps, range, PLANE).without_last()
+            }
+            _ => Self::clean(),
+        }
+    }
+
     /// The schedule that DA-EBM's code calls `sqrtcumlinear`: the noise deviation of step t is the
     /// running sum of a linear ramp, `beta_t = min(1, (sum_{s<=t} c_s)^2)` with
     /// `c = linspace(first, last, steps)` (arXiv 2304.10707, released code).
@@ -29,6 +78,32 @@ impl Schedule {
         Self::from_betas(beta)
     }
 
+    /// `abar_i = exp(-s_i² (high - low) / 2 - s_i low)` at s_i = i/steps (1 - eps) + eps, eps = 1e-3
+    /// (arXiv 2403.01666, released code), with noise of deviation `scale`.
+    pub fn vp(steps: usize, [low, high]: [f64; 2], scale: f64) -> Self {
+        const FIRST: f64 = 1e-3;
+        let abar = |i: usize| {
+            let s = i as f64 / steps as f64 * (1.0 - FIRST) + FIRST;
+            (-0.5 * s * s * (high - low) - s * low).exp()
+        };
+        let beta = (0..=steps).map(|i| match i {
+            0 => 1.0 - abar(0),
+            _ => 1.0 - abar(i) / abar(i - 1),
+        });
+        Self {
+            scale,
+            ..Self::from_betas(beta.collect())
+        }
+    }
+
+    /// The same levels with no energy at the noisiest: conditional models start from its noise.
+    fn without_last(self) -> Self {
+        Self {
+            modelled: self.modelled - 1,
+            ..self
+        }
+    }
+
     /// A single clean level: no diffusion.
     pub fn clean() -> Self {
         Self::from_betas(vec![0.0])
@@ -42,17 +117,42 @@ impl Schedule {
                 Some(*product)
             })
             .collect();
-        Self { beta, abar }
+        Self {
+            modelled: beta.len(),
+            scale: 1.0,
+            beta,
+            abar,
+        }
     }
 
-    /// Number of levels, the clean one included.
+    /// Number of levels that have an energy, the clean one included.
     pub fn levels(&self) -> usize {
-        self.beta.len()
+        self.modelled
+    }
+
+    /// Deviation of pure noise.
+    pub fn scale(&self) -> f64 {
+        self.scale
     }
 
     /// Noise variance added by the step into level `t`; 0 for the clean level.
     pub fn beta(&self, t: usize) -> f64 {
-        self.beta[t]
+        self.beta[t] * self.scale * self.scale
+    }
+
+    /// What the step into level `t` leaves of the level before: sqrt(1 - beta_t) at scale 1.
+    pub fn step_signal(&self, t: usize) -> f64 {
+        (1.0 - self.beta[t]).sqrt()
+    }
+
+    /// How x_t follows from x_{t+1} and x_0.
+    pub fn posterior(&self, t: usize) -> Posterior {
+        let (beta, rest) = (self.beta[t + 1], 1.0 - self.abar[t + 1]);
+        Posterior {
+            clean: beta * self.abar[t].sqrt() / rest,
+            noisy: (1.0 - self.abar[t]) * (1.0 - beta).sqrt() / rest,
+            deviation: self.scale * (beta * (1.0 - self.abar[t]) / rest).sqrt(),
+        }
     }
 
     /// How much of x_0 is left at level `t`: sqrt(abar_t).
@@ -72,9 +172,9 @@ impl Schedule {
             .collect()
     }
 
-    /// Deviation of the total noise at level `t`: sqrt(1 - abar_t).
+    /// Deviation of the total noise at level `t`: sqrt(1 - abar_t) times the scale.
     pub fn noise(&self, t: usize) -> f64 {
-        (1.0 - self.abar[t]).sqrt()
+        self.scale * (1.0 - self.abar[t]).sqrt()
     }
 }
 
@@ -102,6 +202,92 @@ mod tests {
         let s = Schedule::cumulative_ramp(6, 0.05, 0.3);
         assert_eq!(s.signal(6), 0.0);
         assert_eq!(s.noise(6), 1.0);
+    }
+
+    /// DDAEBM notes, table 1.3.
+    #[test]
+    fn vp_matches_the_published_tables() {
+        let full = Schedule::vp(4, FULL_VP, 1.0);
+        let weak = Schedule::vp(4, WEAK_VP, 1.0);
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 6e-6, "{a} against {b}");
+        for (k, abar) in [0.99989, 0.52169, 0.07867, 0.00343, 4.3e-5]
+            .into_iter()
+            .enumerate()
+        {
+            close(full.abar[k], abar);
+        }
+        for (k, beta) in [1.1e-4, 0.47826, 0.84921, 0.95642, 0.98740]
+            .into_iter()
+            .enumerate()
+        {
+            close(full.beta(k), beta);
+        }
+        let parts = [
+            (0.99983, 1.66e-4, 0.01048),
+            (0.66574, 0.20160, 0.66398),
+            (0.26918, 0.19300, 0.94032),
+            (0.05782, 0.11185, 0.99200),
+        ];
+        for (k, (clean, noisy, deviation)) in parts.into_iter().enumerate() {
+            let p = full.posterior(k);
+            close(p.clean, clean);
+            close(p.noisy, noisy);
+            close(p.deviation, deviation);
+        }
+        let parts = [
+            (0.99812, 0.00188, 0.00317),
+            (0.67213, 0.32787, 0.05989),
+            (0.50420, 0.49577, 0.09059),
+            (0.40301, 0.59690, 0.11503),
+        ];
+        for (k, (clean, noisy, deviation)) in parts.into_iter().enumerate() {
+            let p = weak.posterior(k);
+            close(p.clean, clean);
+            close(p.noisy, noisy);
+            close(p.deviation, deviation);
+        }
+    }
+
+    /// DDAEBM notes, 7.1: the posterior agrees with the marginals, at any scale.
+    #[test]
+    fn posteriors_agree_with_the_marginals() {
+        let cases: [(Schedule, f64); 4] = [
+            (Schedule::vp(4, FULL_VP, 2.0), 2.0),
+            (Schedule::vp(8, WEAK_VP, 1.0), 1.0),
+            (Schedule::vp(1, FULL_VP, 1.0), 1.0),
+            (Schedule::cumulative_ramp(6, 0.05, 0.3), 1.0),
+        ];
+        for (schedule, scale) in cases {
+            for k in 0..schedule.beta.len() - 1 {
+                let Posterior {
+                    clean,
+                    noisy,
+                    deviation,
+                } = schedule.posterior(k);
+                let mean = clean + noisy * schedule.signal(k + 1);
+                assert!((mean - schedule.signal(k)).abs() < 1e-12);
+                let variance = (noisy * schedule.noise(k + 1)).powi(2) + deviation.powi(2);
+                assert!((variance - schedule.noise(k).powi(2)).abs() < 1e-12);
+                if k > 0 {
+                    let precision = scale.powi(2) / deviation.powi(2);
+                    let expected = 1.0 / (1.0 - schedule.abar[k])
+                        + (1.0 - schedule.beta[k + 1]) / schedule.beta[k + 1];
+                    assert!((precision / expected - 1.0).abs() < 1e-9);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn conditional_models_have_no_energy_at_the_noisiest_level() {
+        let mut settings = Settings::default();
+        settings.set_text(Key::Method, "drl").unwrap();
+        assert_eq!(Schedule::from_settings(&settings).levels(), 6);
+        settings.set_text(Key::Method, "ddaebm").unwrap();
+        let schedule = Schedule::from_settings(&settings);
+        assert_eq!((schedule.levels(), schedule.scale()), (6, 2.0));
+        settings.set_text(Key::Method, "dcd").unwrap();
+        assert_eq!(Schedule::from_settings(&settings).levels(), 1);
     }
 
     #[test]

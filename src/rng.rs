@@ -26,6 +26,18 @@ pub enum Stream {
     EvaluationLabel = 14,
     Test = 15,
     EvaluationStart = 16,
+    Diffuse = 17,
+    DiffusionTime = 18,
+    Negatives = 19,
+    Direction = 20,
+    Latent = 21,
+    PosteriorLatent = 22,
+    GeneratorNoise = 23,
+    GeneratorWeights = 24,
+    PosteriorWeights = 25,
+    GeneratorStart = 26,
+    SampleLatent = 27,
+    SampleNoise = 28,
 }
 
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];

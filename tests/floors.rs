@@ -20,10 +20,11 @@ const FLOORS: &[(&str, u32)] = &[
     ("settings", 0),
 ];
 
-/// Uses on one floor that the design allows: a message holds settings, a test draws numbers, a
-/// network runs on its kernels.
+/// Uses on one floor that the design allows: messages and schedules come of settings, a test draws
+/// numbers, a network runs on its kernels.
 const SIDEWAYS: &[(&str, &str)] = &[
     ("protocol", "settings"),
+    ("diffusion", "settings"),
     ("settings", "rng"),
     ("energy", "kernel"),
 ];

@@ -28,6 +28,11 @@ pub fn centre(square: usize) -> [f64; 2] {
     cell(square).map(|index| edge(index) + SIDE / 2.0)
 }
 
+/// Variance of one side of a square.
+pub fn variance() -> f64 {
+    SIDE * SIDE / 12.0
+}
+
 /// Sample number `index`, from elements `4 index .. 4 index + 4` of `draws`.
 pub fn sample(index: u32, draws: &Draws) -> [f32; 2] {
     let element = 4 * index;

@@ -92,6 +92,16 @@ impl Mixture {
         }
     }
 
+    /// Least eigenvalue of the parts' covariances.
+    pub fn finest_variance(&self) -> f64 {
+        let least = |part: &Gaussian| {
+            let [xx, xy, yy] = part.covariance;
+            let half = 0.5 * (xx - yy);
+            0.5 * (xx + yy) - (half * half + xy * xy).sqrt()
+        };
+        self.parts.iter().map(least).fold(f64::INFINITY, f64::min)
+    }
+
     /// Sample number `index`, from elements `8 index .. 8 index + 8` of `draws`.
     pub fn sample(&self, index: u32, draws: &Draws) -> [f32; 2] {
         let element = 8 * index;

@@ -104,6 +104,16 @@ impl Density {
             .collect()
     }
 
+    /// Variance of the finest mode along its thinnest direction: of a ring's noise, of a mixture's
+    /// narrowest part, of one side of a board's square.
+    pub fn finest_variance(&self) -> f64 {
+        match &self.shape {
+            Shape::Mixture(mixture) => mixture.finest_variance(),
+            Shape::Rings(rings) => rings.variance(),
+            Shape::Board => board::variance(),
+        }
+    }
+
     /// Exact log density at `x`, in nats, of `signal x_0 + noise eps` with x_0 of the data and eps
     /// standard normal; `signal = 1, noise = 0` is the clean data. At most one of the two may be 0.
     /// It is -∞ where there is no density (`checkerboard`).

@@ -49,6 +49,11 @@ impl Rings {
         }
     }
 
+    /// Variance of a ring's noise.
+    pub fn variance(&self) -> f64 {
+        self.deviation * self.deviation
+    }
+
     /// Sample number `index`, from elements `32 index .. 32 index + 32` of `draws`.
     pub fn sample(&self, index: u32, draws: &Draws) -> [f32; 2] {
         let element = 32 * index;

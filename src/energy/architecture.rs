@@ -4,6 +4,7 @@
 //! values.
 
 use super::{Activation, Layout};
+use crate::diffusion::Schedule;
 use crate::kernel::Network;
 use crate::rng::{Draws, Stream};
 use crate::settings::{Key, Settings};
@@ -29,8 +30,9 @@ const SPREAD_GAIN: f32 = 2.0;
 const SPREAD_BIAS: f32 = 4.0;
 
 impl Architecture {
-    /// The network that the settings ask for: gated for methods with noise levels.
+    /// The network that the settings ask for: gated where there are several noise levels.
     pub fn from_settings(settings: &Settings) -> Self {
+        let levels = Schedule::from_settings(settings).levels();
         Self {
             activation: match settings.choice(Key::Activation) {
                 "silu" => Activation::Silu,
@@ -39,8 +41,7 @@ impl Architecture {
             },
             width: settings.int(Key::Width),
             depth: settings.int(Key::Depth),
-            levels: (settings.choice(Key::Method) == "da-ebm")
-                .then(|| settings.int(Key::Levels) + 1),
+            levels: (levels > 1).then_some(levels),
             confinement: settings.float(Key::Confinement),
             spread: settings.choice(Key::FirstLayer) == "spread",
         }

@@ -3,6 +3,7 @@
 //! Invariant: blocks are matrices stored row by row, one after another with no gap, in the order
 //! in which they were added.
 
+use burn::tensor::{Gradients, Tensor};
 use std::ops::Range;
 
 /// One weight matrix `[rows, columns]` of the flat buffer.
@@ -36,6 +37,25 @@ impl Layout {
             shape: [rows, columns],
             offset,
         });
+    }
+
+    /// The flat gradient by the tracked `blocks` of this layout from block `first` on; zero where a
+    /// block had no part.
+    pub(super) fn flat_gradient(
+        &self,
+        blocks: &[Tensor<2>],
+        gradients: &mut Gradients,
+        first: usize,
+    ) -> Tensor<1> {
+        let parts = self.blocks.iter().zip(blocks).skip(first);
+        let parts = parts.map(|(spec, block)| {
+            let entries = spec.range().len();
+            match block.grad_remove(gradients) {
+                Some(grad) => grad.reshape([entries]),
+                None => Tensor::zeros([entries], &block.device().inner()),
+            }
+        });
+        Tensor::cat(parts.collect(), 0)
     }
 
     /// Number of entries of the whole buffer.

@@ -6,6 +6,7 @@
 //! network outputs -E, and the sign is absorbed by its last layer.
 
 use super::embedding::sinusoidal;
+use super::product::product;
 use super::{Activation, Architecture, Block, Energy, Layout, LevelEnergy};
 use crate::kernel::{self, MlpKernels};
 use burn::tensor::{Gradients, Tensor, TensorData};
@@ -91,6 +92,11 @@ impl Mlp {
         made.as_ref()
     }
 
+    /// Whether kernels do the work of this network.
+    pub(crate) fn has_kernels(&self) -> bool {
+        self.kernels().is_some()
+    }
+
     /// `sum of weight E(x, label)` over the rows of x `[n, 2]`, memberships `[n, levels]` and weights
     /// `[n]`, with its gradient over the flat buffer, by kernels; `None` where there are none.
     pub(crate) fn weighted_sum(
@@ -119,18 +125,12 @@ impl Mlp {
 
     /// The flat gradient of a tracked network from block `first` on; zero where a block had no part.
     pub fn gradient(&self, gradients: &mut Gradients, first: usize) -> Tensor<1> {
-        let blocks = self.0.layout.blocks.iter().zip(self.blocks());
-        let parts = blocks
-            .skip(first)
-            .map(|(spec, block)| {
-                let entries = spec.range().len();
-                match block.grad_remove(gradients) {
-                    Some(grad) => grad.reshape([entries]),
-                    None => Tensor::zeros([entries], &block.device().inner()),
-                }
-            })
-            .collect();
-        Tensor::cat(parts, 0)
+        self.0.layout.flat_gradient(self.blocks(), gradients, first)
+    }
+
+    /// The matrix product of `[n, k]` with `[k, m]`.
+    fn product(&self, a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+        product(a, b, self.0.on_gpu)
     }
 
     fn hidden(&self, l: usize) -> (Tensor<2>, Tensor<2>) {
@@ -159,7 +159,7 @@ impl Mlp {
             let embedding = Tensor::from_data(TensorData::new(rows, [levels, width]), &device);
             let linear = |x: Tensor<2>, l: usize| {
                 let (w, b) = self.hidden(l);
-                product(x, w, self.0.on_gpu) + b
+                self.product(x, w) + b
             };
             let softplus = |a| Activation::Softplus.value(a);
             let hidden = softplus(linear(embedding, depth + 1));
@@ -169,16 +169,6 @@ impl Mlp {
                 .collect()
         })
     }
-}
-
-/// The matrix product of a few rows `[n, k]` with `[k, m]`. On a GPU as a sum over a broadcast: burn
-/// compiles a large kernel for every shape of a matrix product, seconds of start-up each.
-fn product(a: Tensor<2>, b: Tensor<2>, on_gpu: bool) -> Tensor<2> {
-    if !on_gpu {
-        return a.matmul(b);
-    }
-    let terms = a.unsqueeze_dim::<3>(2) * b.unsqueeze_dim::<3>(0);
-    terms.sum_dim(1).squeeze_dim(1)
 }
 
 /// The label of each row of a membership `[n, levels]`, as a number, `[n]`.
@@ -241,7 +231,7 @@ pub struct MlpAt {
 
 impl MlpAt {
     fn gates(&self) -> &[Tensor<2>] {
-        let of_level = |g: &Tensor<2>| self.member.clone().matmul(g.clone());
+        let of_level = |g: &Tensor<2>| self.net.product(self.member.clone(), g.clone());
         self.gates
             .get_or_init(|| self.net.gates().iter().map(of_level).collect())
     }
@@ -254,7 +244,7 @@ impl MlpAt {
     /// before the activation, the others after it, as in the released code.
     fn layer(&self, l: usize, h: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
         let (w, b) = self.net.hidden(l);
-        let a = h.matmul(w) + b;
+        let a = self.net.product(h, w) + b;
         let act = self.net.0.architecture.activation;
         match self.gates().get(l) {
             Some(gate) if l == 0 => {
@@ -277,19 +267,23 @@ impl MlpAt {
         }
         let (w, b) = self.net.output();
         let confined = x.powi_scalar(2).sum_dim(1) * self.net.0.architecture.confinement;
-        (inputs, (h.matmul(w) + b + confined).squeeze_dim(1))
+        (
+            inputs,
+            (self.net.product(h, w) + b + confined).squeeze_dim(1),
+        )
     }
 
     /// Value, slope and curvature along directions `v` `[n, 2]` by forward 2-jets: one pass, about
     /// three times the work of [`Energy::energy`].
     pub fn jet(&self, x: Tensor<2>, v: Tensor<2>) -> Jet {
         let act = self.net.0.architecture.activation;
+        let product = |a: Tensor<2>, b: Tensor<2>| self.net.product(a, b);
         let (mut z0, mut z1, mut z2) = (x.clone(), v.clone(), v.zeros_like());
         for l in 0..self.net.0.architecture.depth {
             let (w, b) = self.net.hidden(l);
-            let mut a0 = z0.matmul(w.clone()) + b;
-            let mut a1 = z1.matmul(w.clone());
-            let mut a2 = z2.matmul(w);
+            let mut a0 = product(z0, w.clone()) + b;
+            let mut a1 = product(z1, w.clone());
+            let mut a2 = product(z2, w);
             if let (0, Some(gate)) = (l, self.gates().first()) {
                 a0 = a0 * gate.clone();
                 a1 = a1 * gate.clone();
@@ -308,9 +302,9 @@ impl MlpAt {
         let (w, b) = self.net.output();
         let c = self.net.0.architecture.confinement;
         let row_sum = |t: Tensor<2>| t.sum_dim(1);
-        let value = z0.matmul(w.clone()) + b + row_sum(x.clone().powi_scalar(2)) * c;
-        let first = z1.matmul(w.clone()) + row_sum(x * v.clone()) * (2.0 * c);
-        let second = z2.matmul(w) + row_sum(v.powi_scalar(2)) * (2.0 * c);
+        let value = product(z0, w.clone()) + b + row_sum(x.clone().powi_scalar(2)) * c;
+        let first = product(z1, w.clone()) + row_sum(x * v.clone()) * (2.0 * c);
+        let second = product(z2, w) + row_sum(v.powi_scalar(2)) * (2.0 * c);
         Jet {
             value: value.squeeze_dim(1),
             first: first.squeeze_dim(1),
@@ -353,7 +347,9 @@ impl Energy for MlpAt {
             if let Some(gate) = self.gates().get(l) {
                 g = g * gate.clone();
             }
-            g = (g * act.slope(a)).matmul(self.net.hidden(l).0.transpose());
+            g = self
+                .net
+                .product(g * act.slope(a), self.net.hidden(l).0.transpose());
         }
         (energy, g + x * (2.0 * self.net.0.architecture.confinement))
     }

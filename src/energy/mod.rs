@@ -10,13 +10,16 @@ mod embedding;
 mod layout;
 mod mixture;
 mod mlp;
+mod perceptron;
+mod product;
 
 pub use activation::Activation;
 pub use architecture::Architecture;
 pub use layout::{Block, Layout};
 pub use mixture::GaussianMixture;
 pub(crate) use mlp::labels;
-pub use mlp::{Jet, Mlp};
+pub use mlp::{Jet, Mlp, MlpAt};
+pub use perceptron::{Perceptron, Shape};
 
 use burn::tensor::Tensor;
 

@@ -3,8 +3,9 @@
 //! Invariant: [`Checkpoint::from_bytes`] accepts only files whose every array has the shape that the
 //! settings inside ask for and holds finite numbers; anything else is an error and changes nothing.
 
+use crate::diffusion::Schedule;
 use crate::energy::Architecture;
-use crate::objective::schedule;
+use crate::objective::{self, buffer_size};
 use crate::settings::{Key, Settings};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
@@ -29,6 +30,10 @@ pub struct Checkpoint {
     pub members: Vec<f32>,
     /// `[levels]` proposal deviations.
     pub steps: Vec<f32>,
+    /// Running average of the weights; empty without.
+    pub average: Vec<f32>,
+    /// The objective's own arrays.
+    pub others: Vec<Vec<f32>>,
 }
 
 /// Why a file is no checkpoint.
@@ -74,7 +79,7 @@ impl Checkpoint {
     /// Name, shape and values of each array of the file.
     fn arrays(&self) -> Vec<(String, Vec<usize>, &[f32])> {
         let layout = Architecture::from_settings(&self.settings).layout();
-        let levels = schedule(&self.settings).levels();
+        let levels = Schedule::from_settings(&self.settings).levels();
         let mut arrays: Vec<(String, Vec<usize>, &[f32])> = layout
             .blocks
             .iter()
@@ -93,6 +98,13 @@ impl Checkpoint {
             arrays.push(("chains/x".into(), vec![buffer, 2], &self.chains));
             arrays.push(("chains/level".into(), vec![buffer, levels], &self.members));
         }
+        if has_average(&self.settings) {
+            arrays.push(("average".into(), vec![parameters], &self.average));
+        }
+        for (i, (name, entries)) in objective::arrays(&self.settings).into_iter().enumerate() {
+            let values = self.others.get(i).map_or(&[][..], Vec::as_slice);
+            arrays.push((name, vec![entries], values));
+        }
         arrays
     }
 
@@ -109,7 +121,7 @@ impl Checkpoint {
                 return Err(CheckpointError::NotFinite(name));
             }
         }
-        let levels = schedule(&self.settings).levels();
+        let levels = Schedule::from_settings(&self.settings).levels();
         let one_level = |row: &[f32]| {
             row.iter().all(|&m| m == 0.0 || m == 1.0) && row.iter().sum::<f32>() == 1.0
         };
@@ -216,6 +228,14 @@ impl Checkpoint {
             chains: optional("chains/x")?,
             members: optional("chains/level")?,
             steps: array("sampler/steps")?,
+            average: match has_average(&settings) {
+                true => array("average")?,
+                false => Vec::new(),
+            },
+            others: objective::arrays(&settings)
+                .iter()
+                .map(|(name, _)| array(name))
+                .collect::<Result<_, _>>()?,
             settings,
         };
         if checkpoint.iteration > LONGEST || checkpoint.adam_steps > LONGEST {
@@ -229,12 +249,8 @@ impl Checkpoint {
     }
 }
 
-/// Chains that persist under these settings.
-fn buffer_size(settings: &Settings) -> usize {
-    match settings.choice(Key::Method) {
-        "da-ebm" | "pcd" => settings.int(Key::Buffer).max(settings.int(Key::Chains)),
-        _ => 0,
-    }
+fn has_average(settings: &Settings) -> bool {
+    settings.float(Key::Ema) > 0.0
 }
 
 #[cfg(test)]
@@ -268,6 +284,8 @@ mod tests {
                 .map(|i| f32::from(u8::from(i % 7 == i / 7 % 7)))
                 .collect(),
             steps: draw(7, 6),
+            average: Vec::new(),
+            others: Vec::new(),
         }
     }
 

@@ -11,8 +11,8 @@ use crate::data::Density;
 use crate::diffusion::Schedule;
 use crate::energy::{Architecture, Mlp, membership_of_labels};
 use crate::objective::{
-    Adam, AdamSettings, Objective, ReplayBuffer, Update, clip_to_norm, contrast, initial_steps,
-    learning_rate, objective, schedule, step_ceilings,
+    Adam, AdamSettings, Objective, ReplayBuffer, Update, averaged, clip_to_norm, initial_steps,
+    objective, rate_factor, step_ceilings,
 };
 use crate::protocol::Started;
 use crate::rng::{Draws, Stream};
@@ -62,7 +62,9 @@ pub struct Train2d {
     pub(super) schedule: Schedule,
     pub(super) architecture: Architecture,
     pub(super) device: Device,
-    pub(super) flat: Tensor<1>,
+    flat: Tensor<1>,
+    /// Running average of the weights, where the settings ask for one.
+    average: Option<Tensor<1>>,
     adam: Adam,
     pub(super) objective: Box<dyn Objective>,
     /// `[levels]` proposal deviations.
@@ -88,17 +90,13 @@ impl Train2d {
     /// If the data set cannot be built: the visitor's own points are missing.
     pub fn new(settings: Settings, device: Device) -> Result<Self, TrainError> {
         let density = Density::from_settings(&settings).map_err(TrainError::Data)?;
-        let schedule = schedule(&settings);
+        let schedule = Schedule::from_settings(&settings);
         let architecture = Architecture::from_settings(&settings);
         let seed = settings.int(Key::Seed) as u64;
         let weights = architecture.init(seed);
         let flat = Tensor::from_data(weights.as_slice(), &device);
-        let objective = objective(
-            &settings,
-            &schedule,
-            |n, draws| density.sample(n, draws),
-            &device,
-        );
+        let flat: Tensor<1> = flat;
+        let objective = objective(&settings, &schedule, &density, &device);
         let levels = schedule.levels();
         Ok(Self {
             adam: Adam::new(weights.len(), &device),
@@ -110,6 +108,7 @@ impl Train2d {
             seconds: 0.0,
             losses: Vec::new(),
             gradient: None,
+            average: (settings.float(Key::Ema) > 0.0).then(|| flat.clone()),
             chains: None,
             trail: None,
             view: ViewCache::default(),
@@ -142,9 +141,10 @@ impl Train2d {
         self.iteration >= self.settings.int(Key::Iterations) as u64
     }
 
-    /// The network at its present weights.
+    /// The network at its present weights, or at their average where the settings ask for one.
     pub fn model(&self) -> Mlp {
-        Mlp::new(&self.architecture, &self.flat)
+        let shown = self.average.as_ref().unwrap_or(&self.flat);
+        Mlp::new(&self.architecture, shown)
     }
 
     pub fn device(&self) -> &Device {
@@ -231,45 +231,60 @@ impl Train2d {
     }
 
     fn iterate(&mut self) {
-        let seed = self.settings.int(Key::Seed) as u64;
+        let s = &self.settings;
         let data = self.data_batch();
-        let negatives = self.objective.negatives(&Update {
-            model: &Mlp::new(&self.architecture, &self.flat),
+        let flat = self.flat.clone();
+        let factor = rate_factor(s, self.iteration);
+        let adam = |rate: Key| AdamSettings {
+            learning_rate: s.float(rate) * factor,
+            beta1: s.float(Key::Beta1),
+            beta2: s.float(Key::Beta2),
+        };
+        let (clip, memory) = (s.float(Key::Clip), s.float(Key::Ema));
+        let update = Update {
+            architecture: &self.architecture,
+            flat: &flat,
+            model: &Mlp::new(&self.architecture, &flat),
             steps: &self.steps,
             kernel: self.kernel(),
-            jump: match self.settings.choice(Key::Jump) {
+            jump: match s.choice(Key::Jump) {
                 "local" => JumpKind::Local,
                 "none" => JumpKind::Stay,
                 _ => JumpKind::Global,
             },
-            transitions: self.settings.int(Key::Steps),
+            transitions: s.int(Key::Steps),
             data: &data,
-            seed,
+            seed: s.int(Key::Seed) as u64,
             iteration: self.iteration,
-            reinit: self.settings.float(Key::Reinit),
+            reinit: s.float(Key::Reinit),
+            entropy: s.float(Key::Entropy),
+            other: adam(Key::GeneratorRate),
+            clip,
+            memory,
             device: &self.device,
-        });
-        let found = contrast(&self.architecture, &self.flat, &data, &negatives.chains);
-        let (gradient, norm) = clip_to_norm(found.gradient, self.settings.float(Key::Clip));
-        self.flat = self.adam.step(
-            self.flat.clone(),
-            gradient,
-            AdamSettings {
-                learning_rate: learning_rate(&self.settings, self.iteration),
-                beta1: self.settings.float(Key::Beta1),
-                beta2: self.settings.float(Key::Beta2),
-            },
-        );
-        self.window = self.window.clone() + negatives.acceptance.clone();
-        // A report takes the losses; what it said of the acceptance holds until the next iteration.
-        self.since_report = match self.losses.is_empty() {
-            true => negatives.acceptance,
-            false => self.since_report.clone() + negatives.acceptance,
         };
-        self.losses.push(found.loss);
+        let found = self.objective.descend(&update);
+        let (gradient, norm) = clip_to_norm(found.contrast.gradient, clip);
+        let rates = adam(Key::LearningRate);
+        self.flat = self.adam.step(flat.clone(), gradient, rates);
+        let moved_on = Mlp::new(&self.architecture, &self.flat);
+        self.objective.respond(&update, &moved_on);
+        if let Some(average) = &mut self.average {
+            *average = averaged(average, &self.flat, memory, self.iteration);
+        }
+        // A report takes the losses; what it said of the acceptance holds until the next iteration.
+        let first = self.losses.is_empty();
+        if let Some(moved) = found.moved {
+            self.window = self.window.clone() + moved.acceptance.clone();
+            self.since_report = match first {
+                true => moved.acceptance,
+                false => self.since_report.clone() + moved.acceptance,
+            };
+            self.trail = Some(moved.trail);
+            self.chains = Some(moved.chains);
+        }
+        self.losses.push(found.contrast.loss);
         self.gradient = Some(norm);
-        self.trail = Some(negatives.trail);
-        self.chains = Some(negatives.chains);
         self.iteration += 1;
     }
 
@@ -320,6 +335,10 @@ impl Train2d {
             readings.push(buffer.chains.x.clone().into());
             readings.push(buffer.chains.member.clone().into());
         }
+        let has_buffer = self.objective.buffer().is_some();
+        let has_average = self.average.is_some();
+        readings.extend(self.average.clone().map(Reading::from));
+        readings.extend(self.objective.arrays().into_iter().map(Reading::from));
         let mut data = read(readings).await?.into_iter();
         let mut next = || data.next().unwrap_or_default();
         Ok(Checkpoint {
@@ -332,8 +351,10 @@ impl Train2d {
             adam_steps: self.adam.steps,
             window: next(),
             steps: next(),
-            chains: next(),
-            members: next(),
+            chains: if has_buffer { next() } else { Vec::new() },
+            members: if has_buffer { next() } else { Vec::new() },
+            average: if has_average { next() } else { Vec::new() },
+            others: data.collect(),
         })
     }
 
@@ -363,6 +384,11 @@ impl Train2d {
                 matrix(checkpoint.members, levels),
             ));
         }
+        if run.average.is_some() {
+            run.average = Some(vector(&checkpoint.average));
+        }
+        let others = checkpoint.others.iter().map(|v| vector(v)).collect();
+        run.objective.restore_arrays(others, checkpoint.adam_steps);
         run.steps = vector(&checkpoint.steps);
         run.iteration = checkpoint.iteration;
         run.seconds = checkpoint.seconds;

@@ -56,9 +56,22 @@ pub fn clip_to_norm(gradient: Tensor<1>, clip: f64) -> (Tensor<1>, Tensor<1>) {
     (gradient * factor, norm)
 }
 
-/// The learning rate of an iteration: linear warm-up; if decay is on, divided by ten at three points
-/// of the run, at equal distances from `decay-from` to its end (from 70 %: at 70, 80 and 90 %).
+/// The running average of weights after `flat` follows `iteration` others, with this `memory`; shorter
+/// at first, so that fresh weights are soon forgotten.
+pub fn averaged(average: &Tensor<1>, flat: &Tensor<1>, memory: f64, iteration: u64) -> Tensor<1> {
+    let past = iteration as f64;
+    let memory = memory.min((1.0 + past) / (10.0 + past));
+    average.clone() * memory + flat.clone() * (1.0 - memory)
+}
+
+/// The learning rate of an iteration.
 pub fn learning_rate(settings: &Settings, iteration: u64) -> f64 {
+    settings.float(Key::LearningRate) * rate_factor(settings, iteration)
+}
+
+/// What the learning rates are multiplied by at an iteration: linear warm-up; if decay is on, divided by ten at three points
+/// of the run, at equal distances from `decay-from` to its end (from 70 %: at 70, 80 and 90 %).
+pub fn rate_factor(settings: &Settings, iteration: u64) -> f64 {
     let warmup = settings.int(Key::Warmup) as u64;
     let length = settings.int(Key::Iterations) as u64;
     let ramp = if iteration < warmup {
@@ -73,5 +86,5 @@ pub fn learning_rate(settings: &Settings, iteration: u64) -> f64 {
             .count(),
         false => 0,
     };
-    settings.float(Key::LearningRate) * ramp * 0.1f64.powi(drops as i32)
+    ramp * 0.1f64.powi(drops as i32)
 }

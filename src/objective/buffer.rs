@@ -1,9 +1,9 @@
 //! The replay buffer: chains that persist between updates.
 
-use super::{Negatives, Start, Update, points};
+use super::{Start, Update, points};
 use crate::energy::membership_of;
 use crate::rng::{Draws, Stream};
-use crate::sampler::{Jump, JumpKind, Labelled, Noise, mixture_transition};
+use crate::sampler::{Jump, JumpKind, Labelled, MixtureMoved, Noise, mixture_transition};
 use burn::tensor::{Bool, Device, IndexingUpdateOp, Int, Tensor, TensorData};
 
 /// All persistent chains, `[size, 2]` places and `[size, levels]` memberships.
@@ -60,7 +60,7 @@ impl ReplayBuffer {
     }
 
     /// Picks chains, re-starts some, moves them on, and writes them back.
-    pub(super) fn advance(&mut self, start: Start, jump: JumpKind, u: &Update) -> Negatives {
+    pub(super) fn advance(&mut self, start: Start, jump: JumpKind, u: &Update) -> MixtureMoved {
         let [n, levels] = u.data.member.dims();
         let rows = self.pick(n, u.seed, u.iteration, u.device);
         let chains = restart(self.take(&rows), start, u);
@@ -70,11 +70,7 @@ impl ReplayBuffer {
         let jump = Jump::draw(jump, &draws, [n, levels], u.device);
         let moved = mixture_transition(u.model, u.kernel, chains, u.steps, &noise, &jump);
         self.put(&rows, moved.chains.clone());
-        Negatives {
-            chains: moved.chains,
-            acceptance: moved.acceptance,
-            trail: moved.trail,
-        }
+        moved
     }
 }
 

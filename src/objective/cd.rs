@@ -1,7 +1,7 @@
 //! Contrastive divergence: chains start anew at every update, from the data (CD-k, Hinton 2002) or
 //! from noise (short-run training, Nijkamp et al. 2019, arXiv 1904.09770).
 
-use super::{Negatives, Objective, Start, Update, points};
+use super::{Found, Objective, Start, Update, points};
 use crate::rng::{Draws, Stream};
 use crate::sampler::{Jump, Labelled, Noise, mixture_transition};
 
@@ -10,7 +10,7 @@ pub(super) struct ContrastiveDivergence {
 }
 
 impl Objective for ContrastiveDivergence {
-    fn negatives(&mut self, u: &Update) -> Negatives {
+    fn descend(&mut self, u: &Update) -> Found {
         let [n, _] = u.data.x.dims();
         let x = match self.start {
             Start::Data => u.data.x.clone(),
@@ -31,10 +31,6 @@ impl Objective for ContrastiveDivergence {
             u.device,
         );
         let moved = mixture_transition(u.model, u.kernel, chains, u.steps, &noise, &Jump::Stay);
-        Negatives {
-            chains: moved.chains,
-            acceptance: moved.acceptance,
-            trail: moved.trail,
-        }
+        Found::against(moved, u)
     }
 }

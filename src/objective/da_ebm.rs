@@ -2,7 +2,7 @@
 //! 2304.10707): data diffused to a uniform level, chains that carry their level along, and the
 //! mixture sampler between updates.
 
-use super::{Negatives, Objective, ReplayBuffer, Start, Update};
+use super::{Found, Objective, ReplayBuffer, Start, Update};
 
 pub(super) struct DaEbm {
     pub start: Start,
@@ -10,8 +10,8 @@ pub(super) struct DaEbm {
 }
 
 impl Objective for DaEbm {
-    fn negatives(&mut self, u: &Update) -> Negatives {
-        self.buffer.advance(self.start, u.jump, u)
+    fn descend(&mut self, u: &Update) -> Found {
+        Found::against(self.buffer.advance(self.start, u.jump, u), u)
     }
 
     fn buffer(&self) -> Option<&ReplayBuffer> {

@@ -1,29 +1,51 @@
-//! Training objectives: where the negative samples of a contrast come from.
+//! Training objectives, one file a method.
 //!
-//! Invariant: every objective minimises `mean E(data) - mean E(negatives)`, whose gradient is that of
-//! the negative log-likelihood when the negatives are draws from the model. They differ in the
-//! negatives only, and each file here is one way to get them.
+//! Invariant: an objective gives a loss and its gradient over the energy's weights, and moves whatever
+//! is its own (chains, other networks). Methods with chains minimise `mean E(data) - mean E(chains)`,
+//! whose gradient is that of the negative log-likelihood when the chains are draws from the model.
 
 mod adam;
 mod buffer;
 mod cd;
+mod conditional;
 mod contrast;
 mod da_ebm;
+mod dcd;
+mod ddaebm;
+mod drl;
+mod dsm;
+mod energy_discrepancy;
+mod follow;
+mod generator;
+mod nce;
 mod pcd;
+mod player;
+mod ssm;
 
-pub use adam::{Adam, AdamSettings, clip_to_norm, learning_rate};
+pub use adam::{Adam, AdamSettings, averaged, clip_to_norm, learning_rate, rate_factor};
 pub use buffer::ReplayBuffer;
-pub use contrast::{Contrast, contrast};
+pub use conditional::{Conditional, ForwardStep};
+pub use contrast::{Contrast, contrast, differentiate, weigh};
+pub use dcd::{Diffusion, Estimator};
+pub use ddaebm::penalty_for;
+pub use energy_discrepancy::Ranking;
+pub use generator::Generator;
 
+use crate::data::Density;
 use crate::diffusion::Schedule;
-use crate::energy::{Mlp, membership_of_labels};
+use crate::energy::{Architecture, Mlp, Perceptron, membership_of_labels};
 use crate::rng::{Draws, Stream};
-use crate::sampler::{JumpKind, Kernel, Labelled};
+use crate::sampler::{JumpKind, Kernel, Labelled, MixtureMoved};
 use crate::settings::{Key, Settings};
 use burn::tensor::{Device, Tensor, TensorData};
+use follow::{ChainFree, Loss};
 
-/// What an objective may use to find its negatives at one iteration.
+/// What an objective may use at one iteration.
+#[derive(Clone, Copy)]
 pub struct Update<'a> {
+    pub architecture: &'a Architecture,
+    /// The energy's flat buffer, and the network on it.
+    pub flat: &'a Tensor<1>,
     pub model: &'a Mlp,
     /// `[levels]` proposal deviations.
     pub steps: &'a Tensor<1>,
@@ -37,21 +59,40 @@ pub struct Update<'a> {
     pub iteration: u64,
     /// Chance that a picked chain is re-started.
     pub reinit: f64,
+    /// Weight of the entropy bound.
+    pub entropy: f64,
+    /// The optimiser of other networks than the energy's, their longest gradient, and the memory of
+    /// the average of their weights.
+    pub other: AdamSettings,
+    pub clip: f64,
+    pub memory: f64,
     pub device: &'a Device,
 }
 
-/// The negatives of one iteration.
-pub struct Negatives {
-    pub chains: Labelled,
-    /// `[levels, 2]`: accepted shares summed over the chains of each level, and their number.
-    pub acceptance: Tensor<2>,
-    /// Places after each of the last transitions, oldest first, `[at most TAIL, n, 2]`.
-    pub trail: Tensor<3>,
+/// What an objective found at one iteration.
+pub struct Found {
+    pub contrast: Contrast,
+    /// The chains that moved, if any did.
+    pub moved: Option<MixtureMoved>,
 }
 
-/// A way to find negatives.
+impl Found {
+    /// The contrast of the data with chains that just moved.
+    fn against(moved: MixtureMoved, u: &Update) -> Self {
+        Self {
+            contrast: contrast(u.architecture, u.flat, u.data, &moved.chains),
+            moved: Some(moved),
+        }
+    }
+}
+
+/// A training method.
 pub trait Objective {
-    fn negatives(&mut self, update: &Update) -> Negatives;
+    /// The loss of one update, and its gradient.
+    fn descend(&mut self, update: &Update) -> Found;
+
+    /// The turn of the other networks, against the energy after its step.
+    fn respond(&mut self, _update: &Update, _model: &Mlp) {}
 
     /// The chains that persist between iterations, if any do.
     fn buffer(&self) -> Option<&ReplayBuffer> {
@@ -60,17 +101,37 @@ pub trait Objective {
 
     /// Puts back the chains of a checkpoint.
     fn restore(&mut self, _buffer: ReplayBuffer) {}
+
+    /// A trained sampler, if the method has one.
+    fn generator(&self) -> Option<(&Generator, Perceptron)> {
+        None
+    }
+
+    /// Everything else that a checkpoint must hold, in the order of [`arrays`].
+    fn arrays(&self) -> Vec<Tensor<1>> {
+        Vec::new()
+    }
+
+    /// Puts [`Objective::arrays`] back, after `steps` iterations.
+    fn restore_arrays(&mut self, _arrays: Vec<Tensor<1>>, _steps: u64) {}
 }
 
-/// The noise schedule that the settings ask for: a single clean level for methods without one.
-pub fn schedule(settings: &Settings) -> Schedule {
+/// Name and length of each of an objective's own arrays.
+pub fn arrays(settings: &Settings) -> Vec<(String, usize)> {
     match settings.choice(Key::Method) {
-        "da-ebm" => Schedule::cumulative_ramp(
-            settings.int(Key::Levels),
-            settings.float(Key::RampFirst),
-            settings.float(Key::RampLast),
-        ),
-        _ => Schedule::clean(),
+        "ddaebm" => ddaebm::arrays(settings, &Schedule::from_settings(settings)),
+        _ => Vec::new(),
+    }
+}
+
+/// Number of chains that persist under these settings; those of methods without chains follow the
+/// energy for show.
+pub fn buffer_size(settings: &Settings) -> usize {
+    let chains = settings.int(Key::Chains);
+    match settings.choice(Key::Method) {
+        "da-ebm" | "pcd" => settings.int(Key::Buffer).max(chains),
+        "cd" | "short-run" | "drl" | "ddaebm" => 0,
+        _ => chains,
     }
 }
 
@@ -107,36 +168,20 @@ pub fn step_ceilings(schedule: &Schedule) -> Vec<f32> {
         .collect()
 }
 
-/// The objective that the settings ask for. `data` gives clean samples for chains that start there.
+/// The objective that the settings ask for, on samples of `density`.
 pub fn objective(
     settings: &Settings,
     schedule: &Schedule,
-    data: impl Fn(usize, &Draws) -> Vec<[f32; 2]>,
+    density: &Density,
     device: &Device,
 ) -> Box<dyn Objective> {
-    let seed = settings.int(Key::Seed) as u64;
-    let size = settings.int(Key::Buffer).max(settings.int(Key::Chains));
-    let draws = Draws::new(seed, Stream::BufferStart, 0);
     let start = match settings.choice(Key::Start) {
         "data" => Start::Data,
         _ => Start::Noise,
     };
-    let levels = schedule.levels();
-    // Equal blocks of labels, as in the released code.
-    let labels: Vec<usize> = (0..size).map(|i| i * levels / size).collect();
-    let buffer = || {
-        let noise = draws.normals(2 * size);
-        let places = match start {
-            Start::Noise => noise,
-            Start::Data => {
-                let clean = data(size, &Draws::new(seed, Stream::Data, u64::MAX));
-                schedule.diffuse(&clean, &labels, &noise)
-            }
-        };
-        ReplayBuffer::new(
-            points(places, device),
-            membership_of_labels(&labels, levels, device),
-        )
+    let ranking = Ranking {
+        negatives: settings.int(Key::Negatives),
+        stabiliser: settings.float(Key::Stabiliser),
     };
     match settings.choice(Key::Method) {
         "cd" => Box::new(cd::ContrastiveDivergence { start: Start::Data }),
@@ -145,13 +190,90 @@ pub fn objective(
         }),
         "pcd" => Box::new(pcd::PersistentContrastiveDivergence {
             start,
-            buffer: buffer(),
+            buffer: buffer(settings, schedule, density, start, device),
         }),
+        "dcd" => chain_free(
+            settings,
+            schedule,
+            density,
+            device,
+            dcd::Dcd::new(settings, ranking),
+        ),
+        "energy-discrepancy" => {
+            let tau = settings.float(Key::Tau);
+            let loss = energy_discrepancy::EnergyDiscrepancy { ranking, tau };
+            chain_free(settings, schedule, density, device, loss)
+        }
+        "nce" => {
+            let loss = nce::NoiseContrastive {
+                spread: settings.float(Key::Spread),
+                ratio: ranking.negatives,
+            };
+            chain_free(settings, schedule, density, device, loss)
+        }
+        "dsm" => {
+            let sigma = settings.float(Key::Sigma);
+            let loss = dsm::DenoisingScoreMatching { sigma };
+            chain_free(settings, schedule, density, device, loss)
+        }
+        "ssm" => chain_free(
+            settings,
+            schedule,
+            density,
+            device,
+            ssm::SlicedScoreMatching,
+        ),
+        "drl" => Box::new(drl::RecoveryLikelihood {
+            forward: ForwardStep::new(schedule, device),
+        }),
+        "ddaebm" => {
+            let finest = density.finest_variance();
+            Box::new(ddaebm::Ddaebm::new(settings, schedule, finest, device))
+        }
         _ => Box::new(da_ebm::DaEbm {
             start,
-            buffer: buffer(),
+            buffer: buffer(settings, schedule, density, start, device),
         }),
     }
+}
+
+fn chain_free(
+    settings: &Settings,
+    schedule: &Schedule,
+    density: &Density,
+    device: &Device,
+    loss: impl Loss + 'static,
+) -> Box<dyn Objective> {
+    Box::new(ChainFree {
+        loss,
+        followers: buffer(settings, schedule, density, Start::Noise, device),
+    })
+}
+
+/// Fresh persistent chains, in equal blocks of labels as in DA-EBM's released code.
+fn buffer(
+    settings: &Settings,
+    schedule: &Schedule,
+    density: &Density,
+    start: Start,
+    device: &Device,
+) -> ReplayBuffer {
+    let seed = settings.int(Key::Seed) as u64;
+    let size = buffer_size(settings);
+    let levels = schedule.levels();
+    let labels: Vec<usize> = (0..size).map(|i| i * levels / size).collect();
+    let noise = Draws::new(seed, Stream::BufferStart, 0).normals(2 * size);
+    let places = match start {
+        Start::Noise => noise,
+        Start::Data => {
+            let clean = density.sample(size, &Draws::new(seed, Stream::Data, u64::MAX));
+            schedule.diffuse(&clean, &labels, &noise)
+        }
+    };
+    ReplayBuffer::new(
+        points(places, device),
+        membership_of_labels(&labels, levels, device),
+    )
 }
 
 /// Where a chain begins.

@@ -1,7 +1,7 @@
 //! Persistent contrastive divergence (Tieleman 2008) with a replay buffer and optional restarts
 //! (Du & Mordatch 2019, arXiv 1903.08689).
 
-use super::{Negatives, Objective, ReplayBuffer, Start, Update};
+use super::{Found, Objective, ReplayBuffer, Start, Update};
 use crate::sampler::JumpKind;
 
 pub(super) struct PersistentContrastiveDivergence {
@@ -10,8 +10,9 @@ pub(super) struct PersistentContrastiveDivergence {
 }
 
 impl Objective for PersistentContrastiveDivergence {
-    fn negatives(&mut self, u: &Update) -> Negatives {
-        self.buffer.advance(self.start, JumpKind::Stay, u)
+    fn descend(&mut self, u: &Update) -> Found {
+        let moved = self.buffer.advance(self.start, JumpKind::Stay, u);
+        Found::against(moved, u)
     }
 
     fn buffer(&self) -> Option<&ReplayBuffer> {

@@ -1,5 +1,6 @@
 use super::*;
-use crate::energy::{Activation, Architecture, Energy, LevelEnergy};
+use crate::energy::{Activation, Energy, LevelEnergy};
+use crate::settings::{Preset, Size};
 
 fn values<const D: usize>(t: Tensor<D>) -> Vec<f32> {
     t.into_data().try_to_vec().unwrap()
@@ -10,6 +11,100 @@ fn batch(n: usize, levels: usize, stream: u64, device: &Device) -> Labelled {
     Labelled {
         x: points(Draws::new(1, Stream::Test, stream).normals(2 * n), device),
         member: membership_of_labels(&labels, levels, device),
+    }
+}
+
+fn update<'a>(
+    architecture: &'a Architecture,
+    flat: &'a Tensor<1>,
+    model: &'a Mlp,
+    steps: &'a Tensor<1>,
+    data: &'a Labelled,
+    device: &'a Device,
+) -> Update<'a> {
+    Update {
+        architecture,
+        flat,
+        model,
+        steps,
+        kernel: Kernel::Ula,
+        jump: JumpKind::Stay,
+        transitions: 1,
+        data,
+        seed: 3,
+        iteration: 0,
+        reinit: 0.0,
+        entropy: 0.1,
+        other: AdamSettings {
+            learning_rate: 1e-3,
+            beta1: 0.0,
+            beta2: 0.9,
+        },
+        clip: 0.0,
+        memory: 0.0,
+        device,
+    }
+}
+
+/// The slope of each loss along its own gradient, by central differences, is the gradient's squared
+/// length: with the same draws, the loss is a fixed function of the weights.
+#[test]
+fn gradients_of_every_loss_match_finite_differences() {
+    let device = Device::flex();
+    let cases: &[(&str, &[(Key, &str)])] = &[
+        ("dcd", &[]),
+        ("dcd", &[(Key::Stabiliser, "0.2"), (Key::Negatives, "7")]),
+        ("dcd", &[(Key::Estimator, "fp-stein")]),
+        (
+            "dcd",
+            &[(Key::Estimator, "fp-stein"), (Key::Diffusion, "vp")],
+        ),
+        ("dcd", &[(Key::Estimator, "fp-noised")]),
+        (
+            "dcd",
+            &[(Key::Estimator, "fp-clean"), (Key::Diffusion, "vp")],
+        ),
+        ("dcd", &[(Key::Estimator, "anti"), (Key::Diffusion, "vp")]),
+        ("dcd", &[(Key::Estimator, "uncorrected")]),
+        ("energy-discrepancy", &[]),
+        ("nce", &[]),
+        ("dsm", &[]),
+        ("ssm", &[]),
+        ("ddaebm", &[]),
+        ("ddaebm", &[(Key::Levels, "1"), (Key::Latent, "off")]),
+    ];
+    for (method, changes) in cases {
+        let mut s = Preset::of("8-gaussians", method, Size::Small)
+            .unwrap()
+            .settings();
+        s.set_text(Key::Width, "16").unwrap();
+        s.set_text(Key::Depth, "2").unwrap();
+        for (key, text) in *changes {
+            s.set_text(*key, text).unwrap();
+        }
+        let schedule = Schedule::from_settings(&s);
+        let density = Density::from_settings(&s).unwrap();
+        let mut objective = objective(&s, &schedule, &density, &device);
+        let a = Architecture::from_settings(&s);
+        let data = batch(24, schedule.levels(), 6, &device);
+        let steps = Tensor::<1>::full([schedule.levels()], 0.1, &device);
+        let mut at = |flat: &Tensor<1>| {
+            let model = Mlp::new(&a, flat);
+            let update = update(&a, flat, &model, &steps, &data, &device);
+            objective.descend(&update).contrast
+        };
+        let flat = Tensor::<1>::from_data(a.init(2).as_slice(), &device);
+        let found = at(&flat);
+        let squared = values(found.gradient.clone().powi_scalar(2).sum())[0];
+        assert!(squared > 0.0, "{method} {changes:?}");
+        let h = 2e-3 / squared.sqrt();
+        let up = values(at(&(flat.clone() + found.gradient.clone() * h)).loss)[0];
+        let down = values(at(&(flat - found.gradient * h)).loss)[0];
+        let slope = (up - down) / (2.0 * h);
+        assert!(
+            (slope / squared - 1.0).abs() < 2e-2,
+            "{method} {changes:?}: {slope} against {squared}"
+        );
     }
 }
 
@@ -140,22 +235,22 @@ fn the_buffer_returns_exactly_what_was_put() {
 #[test]
 fn initial_steps_follow_the_schedule() {
     let mut s = Settings::default();
-    let steps = initial_steps(&s, &schedule(&s));
+    let steps = initial_steps(&s, &Schedule::from_settings(&s));
     assert_eq!(steps.len(), 7);
     assert!((steps[0] - 0.03).abs() < 1e-6 && steps[0] == steps[1]);
     assert!(steps.windows(2).all(|w| w[0] <= w[1]));
     s.set_text(Key::Method, "pcd").unwrap();
-    assert_eq!(initial_steps(&s, &schedule(&s)), [0.6]);
+    assert_eq!(initial_steps(&s, &Schedule::from_settings(&s)), [0.6]);
 }
 
 #[test]
 fn steps_grow_no_further_than_their_levels_noise_allows() {
     let mut s = Settings::default();
-    let ceilings = step_ceilings(&schedule(&s));
+    let ceilings = step_ceilings(&Schedule::from_settings(&s));
     assert!((ceilings[0] - 0.2).abs() < 1e-6 && ceilings[1] == ceilings[0]);
     assert_eq!(ceilings.last(), Some(&1.5));
     s.set_text(Key::Method, "pcd").unwrap();
-    assert_eq!(step_ceilings(&schedule(&s)), [1.5]);
+    assert_eq!(step_ceilings(&Schedule::from_settings(&s)), [1.5]);
 }
 
 #[test]
@@ -165,15 +260,12 @@ fn restarts_happen_at_their_rate_and_from_the_right_place() {
     s.set_text(Key::Buffer, "2000").unwrap();
     s.set_text(Key::Width, "8").unwrap();
     s.set_text(Key::Start, "noise").unwrap();
-    let schedule = schedule(&s);
-    let mut objective = objective(
-        &s,
-        &schedule,
-        |_, _| unreachable!("starts from noise"),
-        &device,
-    );
+    let schedule = Schedule::from_settings(&s);
+    let density = Density::from_settings(&s).unwrap();
+    let mut objective = objective(&s, &schedule, &density, &device);
     let a = Architecture::from_settings(&s);
-    let model = Mlp::new(&a, &Tensor::from_data(a.init(1).as_slice(), &device));
+    let flat = Tensor::from_data(a.init(1).as_slice(), &device);
+    let model = Mlp::new(&a, &flat);
     // Chains placed far away, so that a re-started one is known by its place.
     let levels = schedule.levels();
     let far = Labelled {
@@ -184,18 +276,10 @@ fn restarts_happen_at_their_rate_and_from_the_right_place() {
     let data = batch(1000, levels, 6, &device);
     let steps = Tensor::<1>::full([levels], 1e-4, &device);
     let update = Update {
-        model: &model,
-        steps: &steps,
-        kernel: Kernel::Ula,
-        jump: JumpKind::Stay,
-        transitions: 1,
-        data: &data,
-        seed: 3,
-        iteration: 0,
         reinit: 0.2,
-        device: &device,
+        ..update(&a, &flat, &model, &steps, &data, &device)
     };
-    let negatives = objective.negatives(&update);
+    let negatives = objective.descend(&update).moved.unwrap();
     let near: Vec<bool> = values(negatives.chains.x)
         .chunks(2)
         .map(|p| p[0] < 50.0)

@@ -4,7 +4,7 @@
 //! Invariant: with exact energies both moves leave the joint density invariant, so labels are
 //! uniform wherever every level has the same normalising constant.
 
-use super::{Kernel, Noise, run};
+use super::{Kernel, Moved, Noise, run};
 use crate::energy::{Energy, LevelEnergy};
 use crate::rng::Draws;
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -81,6 +81,18 @@ pub struct MixtureMoved {
     pub trail: Tensor<3>,
 }
 
+impl MixtureMoved {
+    /// Chains that kept their levels `member` `[n, levels]`.
+    pub fn of(moved: Moved, member: Tensor<2>) -> Self {
+        let sums = (member.clone() * moved.accepted).sum_dim(0);
+        Self {
+            acceptance: Tensor::cat(vec![sums, member.clone().sum_dim(0)], 0).transpose(),
+            chains: Labelled { x: moved.x, member },
+            trail: moved.trail,
+        }
+    }
+}
+
 /// K transitions of `kernel` at fixed labels, with deviation `steps[t]` `[levels]` at level t, then
 /// one label move.
 pub fn mixture_transition<M: LevelEnergy>(
@@ -94,14 +106,10 @@ pub fn mixture_transition<M: LevelEnergy>(
     let Labelled { x, member } = chains;
     let step = (member.clone() * steps.clone().unsqueeze::<2>()).sum_dim(1);
     let moved = run(kernel, &model.at(member.clone()), x, &step, noise);
-    let sums = (member.clone() * moved.accepted).sum_dim(0);
-    let acceptance = Tensor::cat(vec![sums, member.clone().sum_dim(0)], 0).transpose();
-    let member = move_labels(model, &moved.x, member, jump);
-    MixtureMoved {
-        chains: Labelled { x: moved.x, member },
-        acceptance,
-        trail: moved.trail,
-    }
+    let mut moved = MixtureMoved::of(moved, member);
+    let Labelled { x, member } = &mut moved.chains;
+    *member = move_labels(model, x, member.clone(), jump);
+    moved
 }
 
 fn move_labels<M: LevelEnergy>(

@@ -10,7 +10,7 @@ mod langevin;
 mod mala;
 mod mixture;
 
-pub use mixture::{Jump, JumpKind, Labelled, adapt, mixture_transition};
+pub use mixture::{Jump, JumpKind, Labelled, MixtureMoved, adapt, mixture_transition};
 
 use crate::energy::Energy;
 use crate::rng::{Draws, Stream};

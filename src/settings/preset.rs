@@ -115,25 +115,30 @@ impl Preset {
         s.set(Key::Method, Value::Choice(usize::from(self.method)));
         match self.method() {
             "pcd" => {
+                classic(&mut s);
                 set(&mut s, Key::Start, "noise");
-                set(&mut s, Key::Sampler, "ula");
-                set(&mut s, Key::Activation, "relu");
                 set(&mut s, Key::StepSize, "0.03");
-                set(&mut s, Key::Adapt, "off");
             }
             "cd" => {
-                set(&mut s, Key::Sampler, "ula");
-                set(&mut s, Key::Activation, "relu");
+                classic(&mut s);
                 set(&mut s, Key::Steps, "1");
                 set(&mut s, Key::StepSize, "0.1");
-                set(&mut s, Key::Adapt, "off");
             }
             "short-run" => {
-                set(&mut s, Key::Sampler, "ula");
-                set(&mut s, Key::Activation, "relu");
+                classic(&mut s);
                 set(&mut s, Key::Steps, "50");
                 set(&mut s, Key::StepSize, "0.1");
-                set(&mut s, Key::Adapt, "off");
+            }
+            "ddaebm" => adversarial(&mut s),
+            "drl" => {
+                set(&mut s, Key::Beta1, "0.9");
+                set(&mut s, Key::Ema, "0.999");
+            }
+            "dcd" | "energy-discrepancy" | "nce" | "dsm" | "ssm" => {
+                without_chains(&mut s);
+                if self.method() == "energy-discrepancy" {
+                    set(&mut s, Key::Tau, "0.25");
+                }
             }
             _ => {}
         }
@@ -158,6 +163,39 @@ impl Preset {
         }
         s
     }
+}
+
+/// The chain-based baselines, as their code runs them.
+fn classic(s: &mut Settings) {
+    set(s, Key::Sampler, "ula");
+    set(s, Key::Activation, "relu");
+    set(s, Key::Adapt, "off");
+}
+
+/// Losses of energies, scores or curvatures at noised data: the recipe of the DCD notes, section 4.1.
+/// The sampler's settings are for the chains that follow the energy.
+fn without_chains(s: &mut Settings) {
+    set(s, Key::Activation, "silu");
+    set(s, Key::Width, "64");
+    set(s, Key::Chains, "128");
+    set(s, Key::LearningRate, "0.001");
+    set(s, Key::Beta1, "0.9");
+    set(s, Key::Clip, "10");
+    set(s, Key::Ema, "0.999");
+    set(s, Key::Iterations, "15000");
+    set(s, Key::Steps, "10");
+    set(s, Key::StepSize, "0.3");
+}
+
+/// DDAEBM's toy recipe (notes, 2.5 and 6.1) with the full VP schedule.
+fn adversarial(s: &mut Settings) {
+    set(s, Key::Activation, "silu");
+    set(s, Key::Chains, "200");
+    set(s, Key::Levels, "4");
+    set(s, Key::Beta2, "0.9");
+    set(s, Key::Clip, "10");
+    set(s, Key::Ema, "0.999");
+    set(s, Key::Iterations, "20000");
 }
 
 /// Sets a preset's own value; the test below holds every one of them valid.

@@ -1,0 +1,235 @@
+//! Diffusion contrastive divergence (Luo et al., arXiv 2307.01668): `KL(p‖q) - KL(p_T‖q_T)`, with
+//! data and model carried on by the same diffusion, which has no parameters of the model in it.
+//!
+//! Invariant: `DCD = E E(x) - E U_T(y) + const` with `U_T(y) = -log ∫ k_T(y|x) exp(-E(x)) dx`; every
+//! estimator here is an estimate of that difference, but for [`Estimator::Uncorrected`], which shows
+//! what goes wrong without it. The paper's own text was not at hand: the estimators are those of the
+//! DCD notes, 1.5. Each point diffuses for a time of its own.
+
+use super::contrast::{differentiate, stack, weigh};
+use super::energy_discrepancy::{Ranking, candidates};
+use super::follow::Loss;
+use super::{Contrast, Update};
+use crate::energy::{Energy, LevelEnergy, Mlp, MlpAt};
+use crate::rng::{Draws, Stream};
+use crate::sampler::Labelled;
+use crate::settings::{Key, Settings};
+use burn::tensor::{Tensor, TensorData};
+
+/// A diffusion without parameters: y = a x + s z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Diffusion {
+    /// dX = dW: a = 1, s² = τ.
+    Ve,
+    /// dX = -X/2 dt + dW: a² = 1/(1 + τ), s² = 1 - a². The τ is that of y/a.
+    Vp,
+}
+
+/// The kernel of a diffusion at the times of n points, each `[n, 1]`.
+pub struct Transition {
+    /// How much is left of x, a.
+    pub signal: Tensor<2>,
+    /// Deviation of the noise, s.
+    pub noise: Tensor<2>,
+    /// Time T, with unit diffusion.
+    pub time: Tensor<2>,
+}
+
+impl Diffusion {
+    /// The kernel for noise variances `tau` `[n, 1]` of y/a.
+    pub fn transition(self, tau: Tensor<2>) -> Transition {
+        match self {
+            Self::Ve => Transition {
+                signal: tau.ones_like(),
+                noise: tau.clone().sqrt(),
+                time: tau,
+            },
+            Self::Vp => {
+                let signal = (tau.clone() + 1.0).sqrt().recip();
+                Transition {
+                    noise: tau.clone().sqrt() * signal.clone(),
+                    signal,
+                    time: (tau + 1.0).log(),
+                }
+            }
+        }
+    }
+
+    /// What the Fokker-Planck equation of U adds to the energy in unit time, up to a constant:
+    /// `(lap E - |grad E|²)/2`, and for VP `+ x.grad E/2`. `[n]`, from points and gradients `[n, 2]`
+    /// and Laplacians `[n]`.
+    pub fn drift_of_energy(self, x: Tensor<2>, grad: Tensor<2>, laplacian: Tensor<1>) -> Tensor<1> {
+        let row_sum = |t: Tensor<2>| t.sum_dim(1).squeeze_dim::<1>(1);
+        let spread = (laplacian - row_sum(grad.clone().powi_scalar(2))) * 0.5;
+        match self {
+            Self::Ve => spread,
+            Self::Vp => spread + row_sum(x * grad) * 0.5,
+        }
+    }
+}
+
+/// How U_T is estimated (DCD notes, table 1.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Estimator {
+    /// Log-sum-exp over M draws from the kernel backwards: no bias at w = 1.
+    Exact,
+    /// One step of the equation of U, the Laplacian by Stein's identity at the noised point.
+    FpStein,
+    /// One step, with the correction at the noised point: learns the density noised by τ.
+    FpNoised,
+    /// One step, with the correction at the clean point.
+    FpClean,
+    /// The second cumulant of two antithetic draws.
+    Anti,
+    /// `E(x) - E(y)`: unbounded below.
+    Uncorrected,
+}
+
+pub(super) struct Dcd {
+    pub diffusion: Diffusion,
+    pub estimator: Estimator,
+    pub ranking: Ranking,
+    /// Least and largest noise variance of y/a; log-uniform between them.
+    pub tau: [f64; 2],
+}
+
+impl Dcd {
+    pub fn new(settings: &Settings, ranking: Ranking) -> Self {
+        let high = settings.float(Key::Tau);
+        Self {
+            diffusion: match settings.choice(Key::Diffusion) {
+                "vp" => Diffusion::Vp,
+                _ => Diffusion::Ve,
+            },
+            estimator: match settings.choice(Key::Estimator) {
+                "fp-stein" => Estimator::FpStein,
+                "fp-noised" => Estimator::FpNoised,
+                "fp-clean" => Estimator::FpClean,
+                "anti" => Estimator::Anti,
+                "uncorrected" => Estimator::Uncorrected,
+                _ => Estimator::Exact,
+            },
+            ranking,
+            tau: [settings.float(Key::TauLow).min(high), high],
+        }
+    }
+}
+
+impl Loss for Dcd {
+    fn contrast(&self, u: &Update) -> Contrast {
+        let tau = self.times(u);
+        if self.estimator == Estimator::Exact {
+            // Backwards from y, x' = (y + s z')/a is x + sqrt(tau) (z + z') whatever the diffusion.
+            let points = candidates(u, &tau.sqrt(), self.ranking.negatives);
+            return weigh(u.architecture, u.flat, &points, |energies| {
+                self.ranking.rule(energies)
+            });
+        }
+        let [n, _] = u.data.x.dims();
+        let k = self.diffusion.transition(tau);
+        let z = normals(u, Stream::Diffuse, n);
+        let y = u.data.x.clone() * k.signal.clone() + z.clone() * k.noise.clone();
+        match self.estimator {
+            Estimator::Anti => self.antithetic(u, y, &k),
+            Estimator::Uncorrected => {
+                let noised = Labelled {
+                    x: y,
+                    member: u.data.member.clone(),
+                };
+                super::contrast(u.architecture, u.flat, u.data, &noised)
+            }
+            _ => self.one_step(u, y, z, &k),
+        }
+    }
+}
+
+impl Dcd {
+    /// The noise variance of each point, `[n, 1]`.
+    fn times(&self, u: &Update) -> Tensor<2> {
+        let [n, _] = u.data.x.dims();
+        let [low, high] = self.tau.map(f64::ln);
+        let share = Draws::new(u.seed, Stream::DiffusionTime, u.iteration).uniforms(n);
+        let tau: Vec<f32> = share
+            .into_iter()
+            .map(|s| libm::exp(low + (high - low) * f64::from(s)) as f32)
+            .collect();
+        Tensor::from_data(TensorData::new(tau, [n, 1]), u.device)
+    }
+
+    /// `E(x) - (E₊ + E₋)/2 + (E₊ - E₋)²/8` over the time, with `E± = E((y ± s z')/a)`.
+    fn antithetic(&self, u: &Update, y: Tensor<2>, k: &Transition) -> Contrast {
+        let [n, _] = y.dims();
+        let offset = normals(u, Stream::Negatives, n) * k.noise.clone();
+        let at = |x: Tensor<2>| Labelled {
+            x: x / k.signal.clone(),
+            member: u.data.member.clone(),
+        };
+        let points = stack(&[u.data, &at(y.clone() + offset.clone()), &at(y - offset)]);
+        let rate = k.time.clone().recip().reshape([n]) / n as f32;
+        weigh(u.architecture, u.flat, &points, |energies| {
+            let [own, plus, minus] = energies
+                .chunk(3, 0)
+                .try_into()
+                .unwrap_or_else(|_| unreachable!("three batches of n rows were stacked above"));
+            let gap = plus.clone() - minus.clone();
+            let loss = own - (plus + minus) * 0.5 + gap.clone().powi_scalar(2) / 8.0;
+            let slope = gap * 0.25 * rate.clone();
+            let half = rate.clone() * 0.5;
+            let weights = vec![
+                rate.clone(),
+                slope.clone() - half.clone(),
+                slope.neg() - half,
+            ];
+            ((loss * rate.clone()).sum(), Tensor::cat(weights, 0))
+        })
+    }
+
+    /// `E(x) - E(y) - T (drift of U)` over the time.
+    fn one_step(&self, u: &Update, y: Tensor<2>, z: Tensor<2>, k: &Transition) -> Contrast {
+        let [n, _] = y.dims();
+        let tracked = |t: &Tensor<2>| t.clone().autodiff();
+        let (x, y, z) = (tracked(&u.data.x), tracked(&y), tracked(&z));
+        let noise = k.noise.clone().reshape([n]).autodiff();
+        let time = k.time.clone().reshape([n]).autodiff();
+        let member = tracked(&u.data.member);
+        differentiate(u.architecture, u.flat, |model: &Mlp| {
+            let at = model.at(member);
+            let (ends, drift) = if self.estimator == Estimator::FpStein {
+                let (below, grad) = at.energy_and_grad(y.clone());
+                let stein = (z * grad.clone()).sum_dim(1).squeeze_dim::<1>(1) / noise;
+                let drift = self.diffusion.drift_of_energy(y, grad, stein);
+                (at.energy(x) - below, drift)
+            } else {
+                let where_to = match self.estimator {
+                    Estimator::FpClean => x.clone(),
+                    _ => y.clone(),
+                };
+                let (grad, laplacian) = curvature(&at, where_to.clone());
+                let drift = self.diffusion.drift_of_energy(where_to, grad, laplacian);
+                (at.energy(x) - at.energy(y), drift)
+            };
+            (ends / time - drift).mean()
+        })
+    }
+}
+
+/// Gradients `[n, 2]` and Laplacians `[n]` by a 2-jet along each axis.
+fn curvature(at: &MlpAt, x: Tensor<2>) -> (Tensor<2>, Tensor<1>) {
+    let [n, _] = x.dims();
+    let device = x.device();
+    let along = |axis: [f32; 2]| {
+        let direction = Tensor::<2>::from_data([axis], &device).expand([n, 2]);
+        at.jet(x.clone(), direction)
+    };
+    let (h, v) = (along([1.0, 0.0]), along([0.0, 1.0]));
+    (
+        Tensor::stack(vec![h.first, v.first], 1),
+        h.second + v.second,
+    )
+}
+
+/// `[n, 2]` standard normals of this iteration.
+fn normals(u: &Update, stream: Stream, n: usize) -> Tensor<2> {
+    let z = Draws::new(u.seed, stream, u.iteration).normals(2 * n);
+    super::points(z, u.device)
+}
