@@ -120,7 +120,8 @@ impl Loss for Dcd {
         let tau = self.times(u);
         if self.estimator == Estimator::Exact {
             // Backwards from y, x' = (y + s z')/a is x + sqrt(tau) (z + z') whatever the diffusion.
-            let points = candidates(u, &tau.sqrt(), self.ranking.negatives);
+            let key = [u.seed, u.iteration];
+            let points = candidates(u.data, &tau.sqrt(), self.ranking.negatives, key);
             return weigh(u.architecture, u.flat, &points, |energies| {
                 self.ranking.rule(energies)
             });
@@ -167,20 +168,7 @@ impl Dcd {
         let points = stack(&[u.data, &at(y.clone() + offset.clone()), &at(y - offset)]);
         let rate = k.time.clone().recip().reshape([n]) / n as f32;
         weigh(u.architecture, u.flat, &points, |energies| {
-            let [own, plus, minus] = energies
-                .chunk(3, 0)
-                .try_into()
-                .unwrap_or_else(|_| unreachable!("three batches of n rows were stacked above"));
-            let gap = plus.clone() - minus.clone();
-            let loss = own - (plus + minus) * 0.5 + gap.clone().powi_scalar(2) / 8.0;
-            let slope = gap * 0.25 * rate.clone();
-            let half = rate.clone() * 0.5;
-            let weights = vec![
-                rate.clone(),
-                slope.clone() - half.clone(),
-                slope.neg() - half,
-            ];
-            ((loss * rate.clone()).sum(), Tensor::cat(weights, 0))
+            antithetic(energies, &rate)
         })
     }
 
@@ -211,6 +199,24 @@ impl Dcd {
             (ends / time - drift).mean()
         })
     }
+}
+
+/// `sum of rate (E(x) - (E₊ + E₋)/2 + (E₊ - E₋)²/8)` `[1]` and its derivative in each energy, from the
+/// energies `[3 n]` of x, of the points on one side and of those on the other, and rates `[n]`.
+pub fn antithetic(energies: Tensor<1>, rate: &Tensor<1>) -> (Tensor<1>, Tensor<1>) {
+    let [n] = rate.dims();
+    let part = |i: usize| energies.clone().slice(i * n..(i + 1) * n);
+    let (own, plus, minus) = (part(0), part(1), part(2));
+    let gap = plus.clone() - minus.clone();
+    let loss = own - (plus + minus) * 0.5 + gap.clone().powi_scalar(2) / 8.0;
+    let slope = gap * 0.25 * rate.clone();
+    let half = rate.clone() * 0.5;
+    let weights = vec![
+        rate.clone(),
+        slope.clone() - half.clone(),
+        slope.neg() - half,
+    ];
+    ((loss * rate.clone()).sum(), Tensor::cat(weights, 0))
 }
 
 /// Gradients `[n, 2]` and Laplacians `[n]` by a 2-jet along each axis.

@@ -6,7 +6,7 @@
 //! first. The energy's gradient never reaches the generator's weights, nor theirs the energy's. The
 //! paper's E is a negative energy: here, as everywhere, energies are low where likely.
 
-use super::conditional::{ForwardStep, of_level, per_level};
+use super::conditional::{Conditional, ForwardStep, of_level, per_level};
 use super::contrast::differentiate;
 use super::generator::{Generator, GeneratorNoise};
 use super::player::{ARRAYS, Player};
@@ -58,6 +58,19 @@ pub fn penalty_for(v: f64, sharpness: f64) -> f64 {
     v * (1.0 - sharpness) / (2.0 * sharpness * sharpness)
 }
 
+/// Negative log-likelihood of latents under diagonal Gaussians, but for a constant: `½ sum of log
+/// variance + (z - mean)²/variance` over rows and columns, `[1]` (notes, 2.2 b).
+pub fn latent_miss(latent: Tensor<2>, mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<1> {
+    let miss = (latent - mean).powi_scalar(2);
+    (miss / (log_variance.clone().exp() + TINY) + log_variance).sum() * 0.5
+}
+
+/// KL of diagonal Gaussians to the standard normal, summed over rows and columns, `[1]` (notes, 2.2 d).
+pub fn latent_divergence(mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<1> {
+    let excess = log_variance.clone().exp() + mean.powi_scalar(2) - log_variance - 1.0;
+    excess.sum() * 0.5
+}
+
 impl Ddaebm {
     /// `finest` is the variance of the data's finest mode.
     pub fn new(settings: &Settings, schedule: &Schedule, finest: f64, device: &Device) -> Self {
@@ -91,6 +104,81 @@ impl Ddaebm {
         }
     }
 
+    /// The generator's pass over a batch, ready for both players.
+    fn round(&self, u: &Update, network: Perceptron) -> Round {
+        let [n, _] = u.data.x.dims();
+        let member = &u.data.member;
+        let above = self.forward.noised(u);
+        let streams = [Stream::Latent, Stream::GeneratorNoise];
+        let GeneratorNoise { latent, noise } =
+            self.generator
+                .noise(u.seed, streams, u.iteration, n, u.device);
+        let [above_t, latent_t, member_t] = [&above, &latent, member].map(|t| t.clone().autodiff());
+        let mean = self
+            .generator
+            .mean(&network, &above_t, &latent_t, &member_t);
+        let noise = noise * self.generator.deviation(member);
+        Round {
+            network,
+            above,
+            latent,
+            fake: mean + noise.autodiff(),
+        }
+    }
+
+    /// The loss of generator and posterior (notes, 2.2): energy (a), entropy bound (b), and with
+    /// Jeffrey the two terms of the ELBO, reconstruction (c) and latent divergence (d).
+    fn loss(&self, u: &Update, model: &Mlp, round: &Round, encoder: &Perceptron) -> Tensor<1> {
+        let [n, _] = u.data.x.dims();
+        let member = &u.data.member;
+        let [signal, variance] = self.forward.at(member);
+        let energy = model.at(member.clone());
+        let conditional = Conditional {
+            energy: &energy,
+            above: round.above.clone(),
+            signal,
+            variance,
+        };
+        // (a) has its value without the graph, and its gradient by the energy's own in the fake.
+        let still = round.fake.clone().inner();
+        let (energy, slope) = conditional.energy_and_grad(still.clone());
+        let moved = (round.fake.clone() - still.autodiff()) * slope.autodiff();
+        let mut loss = energy.sum().autodiff() + moved.sum();
+
+        let tracked = |t: &Tensor<2>| t.clone().autodiff();
+        let (x, above, member) = (tracked(&u.data.x), tracked(&round.above), tracked(member));
+        let latents = self.generator.latents;
+        let encode = |x: Tensor<2>| {
+            let input = Tensor::cat(vec![x, above.clone(), member.clone()], 1);
+            let out = encoder.forward(input);
+            let mean = out.clone().slice([0..n, 0..latents]);
+            (mean, out.slice([0..n, latents..2 * latents]))
+        };
+        if self.posterior && u.entropy > 0.0 {
+            let (mean, log_variance) = encode(round.fake.clone());
+            loss = loss + latent_miss(tracked(&round.latent), mean, log_variance) * u.entropy;
+        }
+        if self.jeffrey {
+            let latent = if self.posterior {
+                let (mean, log_variance) = encode(x.clone());
+                loss = loss + latent_divergence(mean.clone(), log_variance.clone());
+                let streams = [Stream::PosteriorLatent; 2];
+                let noise = self
+                    .generator
+                    .noise(u.seed, streams, u.iteration, n, u.device);
+                mean + noise.latent.autodiff() * (log_variance * 0.5).exp()
+            } else {
+                tracked(&round.latent)
+            };
+            let mean = self
+                .generator
+                .mean(&round.network, &above, &latent, &member);
+            let variance = of_level(&u.data.member, &self.variance).autodiff();
+            loss = loss + ((x - mean).powi_scalar(2) / variance).sum() * 0.5;
+        }
+        loss / n as f32
+    }
+
     /// The generator at its averaged weights, for sampling.
     fn averaged(&self) -> Perceptron {
         Perceptron::new(&self.network.shape, &self.network.average)
@@ -103,29 +191,13 @@ impl Objective for Ddaebm {
     fn descend(&mut self, u: &Update) -> Found {
         let [n, _] = u.data.x.dims();
         let member = &u.data.member;
-        let above = self.forward.noised(u);
-        let streams = [Stream::Latent, Stream::GeneratorNoise];
-        let GeneratorNoise { latent, noise } =
-            self.generator
-                .noise(u.seed, streams, u.iteration, n, u.device);
         let network = Perceptron::tracked(&self.network.shape, &self.network.flat);
-        let (above_t, latent_t) = (above.clone().autodiff(), latent.clone().autodiff());
-        let mean = self
-            .generator
-            .mean(&network, &above_t, &latent_t, &member.clone().autodiff());
-        let noise = noise * self.generator.deviation(member);
-        let fake = mean + noise.autodiff();
+        let round = self.round(u, network);
         let fakes = Labelled {
-            x: fake.clone().inner(),
+            x: round.fake.clone().inner(),
             member: member.clone(),
         };
-        self.round = Some(Round {
-            network,
-            above,
-            latent,
-            fake,
-        });
-
+        self.round = Some(round);
         let weight = of_level(member, &self.penalty) * (0.5 / n as f64);
         let penalty = differentiate(u.architecture, u.flat, |model: &Mlp| {
             let at = model.at(member.clone().autodiff());
@@ -156,65 +228,12 @@ impl Objective for Ddaebm {
         }
     }
 
-    /// The turn of generator and posterior (notes, 2.2): energy (a), entropy bound (b), and with
-    /// Jeffrey the two terms of the ELBO, reconstruction (c) and latent divergence (d).
     fn respond(&mut self, u: &Update, model: &Mlp) {
         let Some(round) = self.round.take() else {
             return;
         };
-        let [n, _] = u.data.x.dims();
-        let member = &u.data.member;
-        let [a, b] = self.forward.at(member);
-        let (_, grad) = model
-            .at(member.clone())
-            .energy_and_grad(round.fake.clone().inner());
-        let gap = round.above.clone() - round.fake.clone().inner() * a.clone();
-        let slope = grad - gap * a / b;
-        // (a) by its gradient in the fake, which is all that reaches the generator.
-        let mut loss = (round.fake.clone() * slope.autodiff()).sum();
-
-        let tracked = |t: &Tensor<2>| t.clone().autodiff();
-        let (above, member_t) = (tracked(&round.above), tracked(member));
         let encoder = Perceptron::tracked(&self.encoder.shape, &self.encoder.flat);
-        let latents = self.generator.latents;
-        let encode = |x: Tensor<2>| {
-            let input = Tensor::cat(vec![x, above.clone(), member_t.clone()], 1);
-            let out = encoder.forward(input);
-            let mean = out.clone().slice([0..n, 0..latents]);
-            (mean, out.slice([0..n, latents..2 * latents]))
-        };
-        if self.posterior && u.entropy > 0.0 {
-            let (mean, log_variance) = encode(round.fake.clone());
-            let miss = (tracked(&round.latent) - mean).powi_scalar(2);
-            let nll = miss / (log_variance.clone().exp() + TINY) + log_variance;
-            loss = loss + nll.sum() * (0.5 * u.entropy);
-        }
-        if self.jeffrey {
-            let latent = if self.posterior {
-                let (mean, log_variance) = encode(tracked(&u.data.x));
-                let noise = self.generator.noise(
-                    u.seed,
-                    [Stream::PosteriorLatent, Stream::PosteriorLatent],
-                    u.iteration,
-                    n,
-                    u.device,
-                );
-                let spread = (log_variance.clone() * 0.5).exp();
-                let divergence =
-                    log_variance.clone().exp() + mean.clone().powi_scalar(2) - log_variance - 1.0;
-                loss = loss + divergence.sum() * 0.5;
-                mean + noise.latent.autodiff() * spread
-            } else {
-                tracked(&round.latent)
-            };
-            let mean = self
-                .generator
-                .mean(&round.network, &above, &latent, &member_t);
-            let miss = (tracked(&u.data.x) - mean).powi_scalar(2);
-            let variance = of_level(member, &self.variance).autodiff();
-            loss = loss + (miss / variance).sum() * 0.5;
-        }
-        let mut gradients = (loss / n as f32).backward();
+        let mut gradients = self.loss(u, model, &round, &encoder).backward();
         let by_generator = round.network.gradient(&mut gradients);
         self.network.step(by_generator, u.other, u.clip, u.memory);
         let by_encoder = encoder.gradient(&mut gradients);
@@ -253,3 +272,7 @@ pub(super) fn arrays(settings: &Settings, schedule: &Schedule) -> Vec<(String, u
     };
     shapes.into_iter().flat_map(of).collect()
 }
+
+#[cfg(test)]
+#[path = "ddaebm_tests.rs"]
+mod tests;

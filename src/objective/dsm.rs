@@ -8,6 +8,7 @@ use super::follow::Loss;
 use super::{Contrast, Update, points};
 use crate::energy::{Energy, LevelEnergy};
 use crate::rng::{Draws, Stream};
+use burn::tensor::Tensor;
 
 pub(super) struct DenoisingScoreMatching {
     /// Deviation of the noise.
@@ -15,7 +16,6 @@ pub(super) struct DenoisingScoreMatching {
 }
 
 impl Loss for DenoisingScoreMatching {
-    /// `mean ½ |σ ∂E/∂y - z|²` at `y = x + σ z`.
     fn contrast(&self, u: &Update) -> Contrast {
         let [n, _] = u.data.x.dims();
         let z = Draws::new(u.seed, Stream::Diffuse, u.iteration).normals(2 * n);
@@ -24,7 +24,13 @@ impl Loss for DenoisingScoreMatching {
         let (z, member) = (z.autodiff(), u.data.member.clone().autodiff());
         differentiate(u.architecture, u.flat, |model| {
             let (_, grad) = model.at(member).energy_and_grad(y);
-            (grad * self.sigma - z).powi_scalar(2).sum() / (2 * n) as f32
+            denoising(grad, z, self.sigma)
         })
     }
+}
+
+/// `mean ½ |σ ∂E/∂y - z|²` `[1]` of gradients at noised points and the noise, `[n, 2]`.
+pub fn denoising(grad: Tensor<2>, z: Tensor<2>, sigma: f64) -> Tensor<1> {
+    let [n, _] = z.dims();
+    (grad * sigma - z).powi_scalar(2).sum() / (2 * n) as f32
 }

@@ -45,21 +45,22 @@ impl Ranking {
     }
 }
 
-/// Negatives `x + s (z + z_j)` of points `[n, 2]` with noise deviations `s` `[n, 1]`: one z a point,
-/// shared by its M negatives, as both losses that use this ask for. `[(1 + M) n, 2]`, points first.
-pub(super) fn candidates(u: &Update, deviation: &Tensor<2>, m: usize) -> Labelled {
-    let [n, _] = u.data.x.dims();
+/// Points `[n, 2]` and below them their negatives `x + s (z + z_j)`, `[(1 + M) n, 2]`, with noise
+/// deviations `s` `[n, 1]`: one z a point, shared by its M negatives. `key` is seed and iteration.
+pub fn candidates(data: &Labelled, deviation: &Tensor<2>, m: usize, key: [u64; 2]) -> Labelled {
+    let [n, _] = data.x.dims();
+    let device = data.x.device();
     let normals = |stream, count: usize| {
-        let z = Draws::new(u.seed, stream, u.iteration).normals(2 * n * count);
-        Tensor::<2>::from_data(TensorData::new(z, [n * count, 2]), u.device)
+        let z = Draws::new(key[0], stream, key[1]).normals(2 * n * count);
+        Tensor::<2>::from_data(TensorData::new(z, [n * count, 2]), &device)
     };
-    let y = u.data.x.clone() + normals(Stream::Diffuse, 1) * deviation.clone();
+    let y = data.x.clone() + normals(Stream::Diffuse, 1) * deviation.clone();
     let spread = normals(Stream::Negatives, m) * deviation.clone().repeat_dim(0, m);
     let negatives = Labelled {
         x: y.repeat_dim(0, m) + spread,
-        member: u.data.member.clone().repeat_dim(0, m),
+        member: data.member.clone().repeat_dim(0, m),
     };
-    stack(&[u.data, &negatives])
+    stack(&[data, &negatives])
 }
 
 pub(super) struct EnergyDiscrepancy {
@@ -72,7 +73,8 @@ impl Loss for EnergyDiscrepancy {
     fn contrast(&self, u: &Update) -> Contrast {
         let [n, _] = u.data.x.dims();
         let deviation = Tensor::full([n, 1], self.tau.sqrt() as f32, u.device);
-        let points = candidates(u, &deviation, self.ranking.negatives);
+        let key = [u.seed, u.iteration];
+        let points = candidates(u.data, &deviation, self.ranking.negatives, key);
         weigh(u.architecture, u.flat, &points, |energies| {
             self.ranking.rule(energies)
         })

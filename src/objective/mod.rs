@@ -26,10 +26,12 @@ pub use adam::{Adam, AdamSettings, averaged, clip_to_norm, learning_rate, rate_f
 pub use buffer::ReplayBuffer;
 pub use conditional::{Conditional, ForwardStep};
 pub use contrast::{Contrast, contrast, differentiate, weigh};
-pub use dcd::{Diffusion, Estimator};
-pub use ddaebm::penalty_for;
-pub use energy_discrepancy::Ranking;
+pub use dcd::{Diffusion, antithetic};
+pub use ddaebm::{latent_divergence, latent_miss, penalty_for};
+pub use dsm::denoising;
+pub use energy_discrepancy::{Ranking, candidates};
 pub use generator::Generator;
+pub use ssm::sliced;
 
 use crate::data::Density;
 use crate::diffusion::Schedule;

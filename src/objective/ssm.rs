@@ -9,11 +9,11 @@ use super::follow::Loss;
 use super::{Contrast, Update, points};
 use crate::energy::LevelEnergy;
 use crate::rng::{Draws, Stream};
+use burn::tensor::Tensor;
 
 pub(super) struct SlicedScoreMatching;
 
 impl Loss for SlicedScoreMatching {
-    /// `mean ½ (v.grad E)² - v.(Hessian of E) v`, with v of two signs.
     fn contrast(&self, u: &Update) -> Contrast {
         let [n, _] = u.data.x.dims();
         let draws = Draws::new(u.seed, Stream::Direction, u.iteration);
@@ -26,7 +26,12 @@ impl Loss for SlicedScoreMatching {
         );
         differentiate(u.architecture, u.flat, |model| {
             let jet = model.at(member).jet(x, v);
-            (jet.first.powi_scalar(2) * 0.5 - jet.second).mean()
+            sliced(jet.first, jet.second)
         })
     }
+}
+
+/// `mean ½ (v.grad E)² - v.(Hessian of E) v` `[1]` of slopes and curvatures `[n]`.
+pub fn sliced(slope: Tensor<1>, curvature: Tensor<1>) -> Tensor<1> {
+    (slope.powi_scalar(2) * 0.5 - curvature).mean()
 }
