@@ -38,6 +38,8 @@ pub enum Stream {
     GeneratorStart = 26,
     SampleLatent = 27,
     SampleNoise = 28,
+    Tuning = 29,
+    TuningAccept = 30,
 }
 
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];

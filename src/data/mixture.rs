@@ -92,6 +92,15 @@ impl Mixture {
         }
     }
 
+    /// Whether `x` lies within 4 deviations of the centre of a part.
+    pub fn covers(&self, x: [f64; 2]) -> bool {
+        self.clean.iter().any(|term| {
+            let [dx, dy] = [x[0] - term.mean[0], x[1] - term.mean[1]];
+            let [xx, xy, yy] = term.precision;
+            xx * dx * dx + 2.0 * xy * dx * dy + yy * dy * dy <= 16.0
+        })
+    }
+
     /// Least eigenvalue of the parts' covariances.
     pub fn finest_variance(&self) -> f64 {
         let least = |part: &Gaussian| {

@@ -143,6 +143,17 @@ impl Density {
         }
     }
 
+    /// Whether `x` lies within 4 deviations of a mode: of a ring's radius, of the centre of one of a
+    /// mixture's parts; inside a square of the board.
+    pub fn covers(&self, x: [f32; 2]) -> bool {
+        let x = x.map(f64::from);
+        match &self.shape {
+            Shape::Mixture(mixture) => mixture.covers(x),
+            Shape::Rings(rings) => rings.covers(x),
+            Shape::Board => board::log_density(x, 1.0, 0.0).is_finite(),
+        }
+    }
+
     /// Name and true mass of each mode: the clean data's probability of the region that
     /// [`Density::mode_of`] gives it.
     pub fn modes(&self) -> Vec<(String, f32)> {

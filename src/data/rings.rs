@@ -49,6 +49,14 @@ impl Rings {
         }
     }
 
+    /// Whether `x` lies within 4 deviations of a ring.
+    pub fn covers(&self, x: [f64; 2]) -> bool {
+        let radius = x[0].hypot(x[1]);
+        RADII
+            .iter()
+            .any(|ring| (radius - ring).abs() <= 4.0 * self.deviation)
+    }
+
     /// Variance of a ring's noise.
     pub fn variance(&self) -> f64 {
         self.deviation * self.deviation

@@ -1,18 +1,19 @@
 //! Short and long chains, from noise and from data, side by side on one energy.
 //!
 //! Invariant: a comparison runs on the weights of the moment it began, whatever training does
-//! meanwhile. Chains from data stay at t = 0 (the paper's long-run test); chains from noise start
-//! at the noisiest level and move over levels (its post-training generation).
+//! meanwhile. Chains from data stay at t = 0 (DA-EBM's long-run test). Chains from noise move by the
+//! model's own way to samples; where that way ends, they go on from its samples at t = 0.
 
 use super::report::{mode_masses, thinned};
 use super::train2d::{Train2d, TrainError, kernel};
+use super::way::Way;
 use super::{Reading, read};
 use crate::data::Density;
-use crate::energy::{Mlp, membership_of};
+use crate::energy::{LevelEnergy, Mlp, membership_of, membership_of_labels};
 use crate::metric::{diagnostics, mmd};
 use crate::protocol::{ChainRun, Comparison};
 use crate::rng::{Draws, Stream};
-use crate::sampler::{Jump, JumpKind, Kernel, Labelled, Noise, mixture_transition};
+use crate::sampler::{Jump, JumpKind, Kernel, Labelled, Noise, exchange, mixture_transition};
 use crate::settings::Key;
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -37,6 +38,7 @@ pub struct Comparing {
     kernel: Kernel,
     steps: Tensor<1>,
     levels: usize,
+    way: Way,
     seed: u64,
     iteration: u64,
     short: u64,
@@ -50,6 +52,8 @@ pub struct Comparing {
 struct Group {
     from_data: bool,
     chains: Labelled,
+    /// The level of each chain, kept by those that exchange levels.
+    ladders: Vec<usize>,
     /// Each chain's place at its last visit to t = 0, NaN before the first: on the device, and read
     /// back row by row.
     clean: Tensor<2>,
@@ -73,38 +77,40 @@ impl Comparing {
         let device = run.device.clone();
         let levels = run.schedule.levels();
         let seed = run.settings.int(Key::Seed) as u64;
+        let way = Way::of(&run.settings);
         let data = run
             .density
             .sample(CHAINS, &Draws::new(seed, Stream::EvaluationStart, 1));
-        let noise = Draws::new(seed, Stream::EvaluationStart, 2).normals(2 * CHAINS);
-        let group = |from_data: bool, start: Vec<f32>| {
-            let x = Tensor::from_data(TensorData::new(start, [CHAINS, 2]), &device);
-            let level = if from_data { 0 } else { levels - 1 };
+        let data = Tensor::from_data(TensorData::new(data.into_flattened(), [CHAINS, 2]), &device);
+        let noise = |n: usize| {
+            let z = Draws::new(seed, Stream::EvaluationStart, 2).normals(2 * n);
+            let z = Tensor::<2>::from_data(TensorData::new(z, [n, 2]), &device);
+            z * run.schedule.scale()
+        };
+        let single = |from_data: bool, level: usize, x: Tensor<2>| {
             let member = membership_of(level, levels, CHAINS, &device);
-            let clean = match level {
-                0 => x.clone(),
-                _ => x.full_like(f32::NAN),
-            };
-            Group {
-                from_data,
-                clean,
-                chains: Labelled { x, member },
-                last: Vec::new(),
-                traces: [vec![Vec::new(); CHAINS], vec![Vec::new(); CHAINS]],
-                blocks: 0,
-                stride: 1,
-                accepted: [0.0; 2],
-                short: None,
+            Group::new(from_data, Labelled { x, member }, Vec::new(), level == 0)
+        };
+        let from_noise = match way {
+            _ if way.ends() => single(false, 0, run.drawn(way, CHAINS, 2)),
+            Way::Exchange => {
+                let n = CHAINS - CHAINS % levels;
+                let ladders: Vec<usize> = (0..n).map(|i| i % levels).collect();
+                let member = membership_of_labels(&ladders, levels, &device);
+                let x = noise(n);
+                Group::new(false, Labelled { x, member }, ladders, false)
             }
+            _ => single(false, levels - 1, noise(CHAINS)),
         };
         let target = run.settings.int(Key::LongSteps) as u64;
-        let groups = [group(false, noise), group(true, data.into_flattened())];
+        let groups = [from_noise, single(true, 0, data)];
         Ok(Self {
             model: run.model(),
             density: run.density.clone(),
             kernel: kernel(&run.settings),
-            steps: run.steps.clone(),
+            steps: run.tuned_steps(),
             levels,
+            way,
             seed,
             iteration: run.iteration(),
             short: target.min(run.settings.int(Key::ShortSteps) as u64),
@@ -138,40 +144,38 @@ impl Comparing {
             return Ok(());
         }
         let streams = [Stream::Evaluation, Stream::EvaluationAccept];
-        let noise = Noise::draw(
-            self.seed,
-            streams,
-            self.done,
-            [k as usize, CHAINS],
-            &self.device,
-        );
         let draws = Draws::new(self.seed, Stream::EvaluationLabel, self.done);
-        let global = Jump::draw(
-            JumpKind::Global,
-            &draws,
-            [CHAINS, self.levels],
-            &self.device,
-        );
+        let step = self.done;
         self.done += k;
         for group in &mut self.groups {
-            let jump = if group.from_data || self.levels == 1 {
-                &Jump::Stay
-            } else {
-                &global
+            let [n, _] = group.chains.x.dims();
+            let noise = Noise::draw(self.seed, streams, step, [k as usize, n], &self.device);
+            let jump = match self.way == Way::Mixture && !group.from_data {
+                true => Jump::draw(JumpKind::Global, &draws, [n, self.levels], &self.device),
+                false => Jump::Stay,
             };
             let chains = group.chains.clone();
-            let moved =
-                mixture_transition(&self.model, self.kernel, chains, &self.steps, &noise, jump);
+            let mut moved =
+                mixture_transition(&self.model, self.kernel, chains, &self.steps, &noise, &jump);
+            if !group.ladders.is_empty() {
+                let energies = self.model.all_levels(moved.chains.x.clone());
+                let energies = read(vec![energies.into()]).await?.remove(0);
+                let logs: Vec<f32> = draws.uniforms(n).into_iter().map(libm::logf).collect();
+                let parity = (step / BLOCK % 2) as usize;
+                exchange(&energies, &mut group.ladders, self.levels, parity, &logs);
+                moved.chains.member =
+                    membership_of_labels(&group.ladders, self.levels, &self.device);
+            }
             let at_zero = moved
                 .chains
                 .member
                 .clone()
-                .slice([0..CHAINS, 0..1])
+                .slice([0..n, 0..1])
                 .greater_elem(0.5);
             group.clean = group
                 .clean
                 .clone()
-                .mask_where(at_zero.expand([CHAINS, 2]), moved.chains.x.clone());
+                .mask_where(at_zero.expand([n, 2]), moved.chains.x.clone());
             group.chains = moved.chains;
             let mut values = read(vec![
                 Reading::from(group.clean.clone()),
@@ -215,6 +219,25 @@ impl Comparing {
 }
 
 impl Group {
+    fn new(from_data: bool, chains: Labelled, ladders: Vec<usize>, clean: bool) -> Self {
+        let [n, _] = chains.x.dims();
+        Self {
+            from_data,
+            clean: match clean {
+                true => chains.x.clone(),
+                false => chains.x.full_like(f32::NAN),
+            },
+            chains,
+            ladders,
+            last: Vec::new(),
+            traces: [vec![Vec::new(); n], vec![Vec::new(); n]],
+            blocks: 0,
+            stride: 1,
+            accepted: [0.0; 2],
+            short: None,
+        }
+    }
+
     /// Adds the present places to the traces.
     fn record(&mut self) {
         self.blocks += 1;

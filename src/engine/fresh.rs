@@ -4,27 +4,51 @@
 
 use super::report::at_clean_level;
 use super::train2d::{Train2d, TrainError, kernel};
+use super::way::Way;
 use super::{Reading, read};
-use crate::energy::membership_of;
+use crate::energy::{membership_of, membership_of_labels};
 use crate::rng::{Draws, Stream};
-use crate::sampler::{Jump, JumpKind, Labelled, Noise, mixture_transition};
+use crate::sampler::{Jump, JumpKind, Labelled, Noise, exchange, mixture_transition};
 use crate::settings::Key;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 /// Samples and how long they took to come.
 pub struct FreshSamples {
     pub points: Vec<[f32; 2]>,
-    /// Transitions of K steps that the chains made.
+    /// Transitions of K steps that the chains made; 1 for ways that end by themselves.
     pub transitions: u64,
 }
 
-/// `n` chains from N(0, I) at the noisiest level. Each gives its place at its `visits`-th visit to
-/// t = 0 (arXiv 2304.10707, released code, which takes 50). A model without levels gives the
-/// places after as many transitions. Stops at `limit` transitions with the chains that are done.
+/// Samples taken from each ladder of chains that exchange levels.
+const PER_LADDER: usize = 20;
+
+/// `n` samples from N(0, I) at the noisiest level, by the way that the settings ask for. Chains give
+/// their place at their `visits`-th visit to t = 0 (DA-EBM, arXiv 2304.10707, released code, which
+/// takes 50); on a single level, after as many transitions. Stops at `limit` transitions with the
+/// chains that are done.
 ///
 /// # Errors
 /// If the device fails to give back results.
 pub async fn fresh_samples(
+    run: &Train2d,
+    n: usize,
+    visits: u64,
+    limit: u64,
+) -> Result<FreshSamples, TrainError> {
+    match Way::of(&run.settings) {
+        way if way.ends() => {
+            let x = read(vec![run.drawn(way, n, 0).into()]).await?.remove(0);
+            Ok(FreshSamples {
+                points: x.chunks_exact(2).map(|p| [p[0], p[1]]).collect(),
+                transitions: 1,
+            })
+        }
+        Way::Exchange => by_exchange(run, n, visits, limit).await,
+        _ => by_visits(run, n, visits, limit).await,
+    }
+}
+
+async fn by_visits(
     run: &Train2d,
     n: usize,
     visits: u64,
@@ -88,6 +112,82 @@ pub async fn fresh_samples(
         points,
         transitions,
     })
+}
+
+/// After `visits` exchanges, each ladder gives its clean chain's place at every further one.
+async fn by_exchange(
+    run: &Train2d,
+    n: usize,
+    visits: u64,
+    limit: u64,
+) -> Result<FreshSamples, TrainError> {
+    let levels = run.schedule.levels();
+    let ladders = n.div_ceil(PER_LADDER);
+    let mut labels: Vec<usize> = (0..ladders * levels).map(|i| i % levels).collect();
+    let mut x = Exchanging::start(run, labels.len());
+    let steps = run.tuned_steps();
+    let mut points = Vec::with_capacity(n);
+    let mut transitions = 0;
+    while points.len() < n && transitions < limit {
+        x = Exchanging { run, steps: &steps }
+            .round(x, &mut labels, transitions, run.settings.int(Key::Steps))
+            .await?;
+        transitions += 1;
+        if transitions > visits {
+            let places = read(vec![x.clone().into()]).await?.remove(0);
+            let clean = places.chunks_exact(2).zip(&labels);
+            points.extend(clean.filter(|(_, t)| **t == 0).map(|(p, _)| [p[0], p[1]]));
+        }
+    }
+    points.truncate(n);
+    Ok(FreshSamples {
+        points,
+        transitions,
+    })
+}
+
+/// Chains that exchange levels, in ladders.
+pub(super) struct Exchanging<'a> {
+    pub run: &'a Train2d,
+    /// `[levels]` proposal deviations.
+    pub steps: &'a Tensor<1>,
+}
+
+impl Exchanging<'_> {
+    /// `count` chains from pure noise, `[count, 2]`.
+    pub fn start(run: &Train2d, count: usize) -> Tensor<2> {
+        let seed = run.settings.int(Key::Seed) as u64;
+        let noise = Draws::new(seed, Stream::EvaluationStart, 0).normals(2 * count);
+        let noise = Tensor::<2>::from_data(TensorData::new(noise, [count, 2]), &run.device);
+        noise * run.schedule.scale()
+    }
+
+    /// `k` transitions on the chains' levels, then one exchange.
+    pub async fn round(
+        &self,
+        x: Tensor<2>,
+        labels: &mut [usize],
+        step: u64,
+        k: usize,
+    ) -> Result<Tensor<2>, TrainError> {
+        let Self { run, steps } = self;
+        let (seed, n) = (run.settings.int(Key::Seed) as u64, labels.len());
+        let levels = run.schedule.levels();
+        let streams = [Stream::Evaluation, Stream::EvaluationAccept];
+        let noise = Noise::draw(seed, streams, step, [k, n], &run.device);
+        let chains = Labelled {
+            x,
+            member: membership_of_labels(labels, levels, &run.device),
+        };
+        let kernel = kernel(&run.settings);
+        let moved = mixture_transition(&run.model(), kernel, chains, steps, &noise, &Jump::Stay);
+        let x = moved.chains.x;
+        let energies = run.energies_of(&x).await?;
+        let draws = Draws::new(seed, Stream::EvaluationLabel, step).uniforms(n);
+        let logs: Vec<f32> = draws.into_iter().map(libm::logf).collect();
+        exchange(&energies, labels, levels, (step % 2) as usize, &logs);
+        Ok(x)
+    }
 }
 
 /// The chains at `rows`.

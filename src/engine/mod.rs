@@ -11,13 +11,16 @@ pub mod scene;
 mod selftest;
 mod train2d;
 mod view;
+mod way;
 
+pub use crate::metric::mmd::squared_mmd;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use compare::Comparing;
 pub use fresh::{FreshSamples, fresh_samples};
 pub use report::{METRIC_HALF, mode_masses};
 pub use selftest::{CHECKS, check, self_test};
 pub use train2d::{Train2d, TrainError};
+pub use way::Way;
 
 use burn::tensor::{ExecutionError, Tensor, TensorData, Transaction};
 

@@ -117,6 +117,20 @@ impl Train2d {
         ))
     }
 
+    /// The model's log density at t = 0 on a grid over ±`half`, normalised on the metrics' square.
+    ///
+    /// # Errors
+    /// If the device fails to give back results.
+    pub async fn log_density_on(&self, half: f32, grid: usize) -> Result<Vec<f32>, TrainError> {
+        let (_, log_z) = self.model_on_grid(&self.truth).await?;
+        let x = matrix(&cells([0.0, 0.0], half, grid), &self.device);
+        let model = self.model();
+        let at = model.at(membership_of(0, model.levels(), 1, &self.device));
+        let energy = read(vec![energies(&at, x).into()]).await?.remove(0);
+        let logs = energy.into_iter().map(|e| -e - log_z as f32);
+        Ok(logs.collect())
+    }
+
     /// Mass of each mode under the model at t = 0.
     pub(super) async fn model_masses(&self) -> Result<Vec<f32>, TrainError> {
         let (log_density, _) = self.model_on_grid(&self.truth).await?;

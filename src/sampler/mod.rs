@@ -9,8 +9,10 @@ mod hmc;
 mod langevin;
 mod mala;
 mod mixture;
+mod replica;
 
 pub use mixture::{Jump, JumpKind, Labelled, MixtureMoved, adapt, mixture_transition};
+pub use replica::exchange;
 
 use crate::energy::Energy;
 use crate::rng::{Draws, Stream};

@@ -202,6 +202,29 @@ impl Settings {
         }
     }
 
+    /// Points at which one iteration evaluates the energy or its gradient, network passes counted
+    /// once a point: what methods are compared at equal cost by.
+    pub fn evaluations(&self) -> u64 {
+        let batch = self.int(Key::Chains);
+        let walk = batch * self.int(Key::Steps);
+        let per_point = match self.choice(Key::Method) {
+            "da-ebm" if self.choice(Key::Jump) == "global" => {
+                return (walk + batch * (self.int(Key::Levels) + 1) + 2 * batch) as u64;
+            }
+            "da-ebm" | "pcd" | "cd" | "short-run" | "drl" => return (walk + 2 * batch) as u64,
+            "dcd" => match self.choice(Key::Estimator) {
+                "exact" => 1 + self.int(Key::Negatives),
+                "anti" => 3,
+                _ => 2,
+            },
+            "energy-discrepancy" | "nce" => 1 + self.int(Key::Negatives),
+            // Data and fakes for the energy, its penalty's gradient, and the fakes' gradient.
+            "ddaebm" => 4,
+            _ => 1,
+        };
+        (batch * per_point) as u64
+    }
+
     /// The keys whose values differ from `other`'s.
     pub fn differences(&self, other: &Self) -> Vec<Key> {
         TABLE

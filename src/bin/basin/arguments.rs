@@ -13,6 +13,7 @@ pub fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(train2d())
+        .subcommand(crate::study2d::command())
         .subcommand(with_settings(
             Command::new("bench")
                 .about("Times the training loop and prints medians")

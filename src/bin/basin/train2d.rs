@@ -98,7 +98,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
 
 /// Set by Ctrl-C. Where it is set already, because it was pressed before or the last checkpoint is
 /// written, Ctrl-C ends the program.
-fn watch_for_ctrl_c() -> Result<Arc<AtomicBool>, String> {
+pub fn watch_for_ctrl_c() -> Result<Arc<AtomicBool>, String> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     ctrlc::set_handler(move || {

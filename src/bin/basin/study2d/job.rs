@@ -1,0 +1,244 @@
+//! One run of a study.
+
+use basin::engine::{Checkpoint, Train2d, Way, block_on, fresh_samples, mode_masses, squared_mmd};
+use basin::protocol::Report;
+use basin::rng::{Draws, Stream};
+use basin::settings::{Key, Preset, Settings, Size, Value};
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Cells per side of the grid of a run's reports, and of its final metrics.
+const GRID: i64 = 64;
+const FINAL_GRID: usize = 256;
+
+/// Iterations between two looks at the clock, and between two reports.
+const SLICE: u64 = 10;
+const REPORT: u64 = 250;
+
+/// Time between two checkpoints.
+const SAVE: Duration = Duration::from_secs(30);
+
+/// Seconds of training after which the first guess of the speed is good enough to set the length.
+const WARM: f64 = 1.0;
+
+/// Samples drawn at the end; visits to t = 0 of joint models' chains, and Langevin steps of others.
+const SAMPLES: usize = 1000;
+const VISITS: u64 = 5;
+const LANGEVIN: u64 = 1000;
+const LIMIT: u64 = 2000;
+
+/// KL(truth ‖ model) whose first reaching is timed.
+const LEARNED: f32 = 0.1;
+
+/// A run to be done.
+pub struct Job {
+    pub density: &'static str,
+    pub method: &'static str,
+    pub seed: u64,
+    budget: Duration,
+    file: PathBuf,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Row {
+    pub density: String,
+    pub method: String,
+    pub seed: u64,
+    /// Seconds of training asked for.
+    pub budget: f64,
+    pub kl_truth_model: f32,
+    pub kl_model_truth: f32,
+    /// Total variation of the model's mode masses from the true ones, and of the samples'.
+    pub mass_error: f32,
+    pub mass_error_samples: f32,
+    /// Largest relative error of a mode's share of the samples.
+    pub worst_mode_samples: f32,
+    /// Share of the samples within 4 deviations of a mode.
+    pub samples_on_modes: f32,
+    /// Squared maximum mean discrepancy of samples and data.
+    pub mmd_samples: f32,
+    pub iterations: u64,
+    pub seconds: f64,
+    /// Network evaluations of one iteration, points counted one by one.
+    pub evaluations: u64,
+    /// Seconds of training until KL(truth ‖ model) was first seen below 0.1.
+    pub seconds_to_learn: Option<f64>,
+    /// The iteration by which training had run away; the numbers are then of the last good state.
+    pub ran_away: Option<u64>,
+}
+
+pub enum Outcome {
+    Done(Box<Row>),
+    Stopped,
+}
+
+impl Job {
+    pub fn new(
+        density: &'static str,
+        method: &'static str,
+        seed: u64,
+        budget: Duration,
+        folder: &Path,
+    ) -> Self {
+        Self {
+            file: file(folder, density, method, seed, budget),
+            density,
+            method,
+            seed,
+            budget,
+        }
+    }
+
+    pub fn name(&self) -> String {
+        format!("{} on {}, seed {}", self.method, self.density, self.seed)
+    }
+
+    /// Whether `row` is what this job would come to.
+    pub fn gave(&self, row: &Row) -> bool {
+        (row.density.as_str(), row.method.as_str(), row.seed)
+            == (self.density, self.method, self.seed)
+            && row.budget == self.budget.as_secs_f64()
+    }
+
+    fn settings(&self) -> Result<Settings, String> {
+        let preset = Preset::of(self.density, self.method, Size::Standard)
+            .ok_or("there is no such preset")?;
+        let mut settings = preset.settings();
+        settings.set(Key::Seed, Value::Int(self.seed as i64));
+        settings.set(Key::Grid, Value::Int(GRID));
+        Ok(settings)
+    }
+
+    /// Trains until the preset's length or the budget is reached, or `stopped`.
+    pub fn run(&self, stopped: &impl Fn() -> bool) -> Result<Outcome, String> {
+        let mut run = match std::fs::read(&self.file) {
+            Ok(bytes) => {
+                let found = Checkpoint::from_bytes(&bytes).map_err(|e| e.to_string())?;
+                Train2d::resume(found, Device::flex())
+            }
+            Err(_) => Train2d::new(self.settings()?, Device::flex()),
+        }
+        .map_err(|e| e.to_string())?;
+        let length = self.settings()?.int(Key::Iterations) as u64;
+        let mut good = checkpoint(&run)?;
+        let mut saved = Instant::now();
+        let (mut learned, mut ran_away) = (None, None);
+        let mut reported = run.iteration();
+        while !run.finished() && ran_away.is_none() {
+            block_on(run.advance(SLICE)).map_err(|e| e.to_string())?;
+            self.pace(&mut run, length);
+            if run.iteration() - reported < REPORT && !run.finished() && !stopped() {
+                continue;
+            }
+            reported = run.iteration();
+            let report = block_on(run.report(None)).map_err(|e| e.to_string())?;
+            if learned.is_none() && report.kl_truth_model < LEARNED {
+                learned = Some(run.seconds());
+            }
+            let newest = checkpoint(&run)?;
+            if report.runaway().is_some() || !newest.healthy() {
+                ran_away = Some(run.iteration());
+                run = Train2d::resume(good.clone(), Device::flex()).map_err(|e| e.to_string())?;
+                break;
+            }
+            good = newest;
+            if stopped() || saved.elapsed() > SAVE {
+                self.save(&good)?;
+                saved = Instant::now();
+            }
+            if stopped() {
+                return Ok(Outcome::Stopped);
+            }
+        }
+        self.save(&checkpoint(&run)?)?;
+        let row = self.measure(&mut run, learned, ran_away)?;
+        Ok(Outcome::Done(Box::new(row)))
+    }
+
+    /// Shortens the run to what fits the budget at the speed so far. Only before the learning rate
+    /// first drops: after that the length is settled, and the run equals one of that length from
+    /// the start.
+    fn pace(&self, run: &mut Train2d, length: u64) {
+        let (done, seconds) = (run.iteration(), run.seconds());
+        let budget = self.budget.as_secs_f64();
+        let share = done as f64 / run.settings().int(Key::Iterations) as f64;
+        let from = run.settings().int(Key::DecayFrom) as f64 / 100.0;
+        if seconds < WARM.min(budget / 4.0) || share >= from.min(seconds / budget + 0.5) {
+            return;
+        }
+        let fits = (done as f64 / seconds * budget) as u64;
+        let mut settings = run.settings().clone();
+        let fits = fits.clamp(done + 1, length.max(done + 1));
+        settings.set(Key::Iterations, Value::Int(fits as i64));
+        run.configure(settings);
+    }
+
+    fn save(&self, checkpoint: &Checkpoint) -> Result<(), String> {
+        let new = self.file.with_extension("new");
+        std::fs::write(&new, checkpoint.to_bytes())
+            .and_then(|()| std::fs::rename(&new, &self.file))
+            .map_err(|e| format!("cannot write {}: {e}", self.file.display()))
+    }
+
+    fn measure(
+        &self,
+        run: &mut Train2d,
+        learned: Option<f64>,
+        ran_away: Option<u64>,
+    ) -> Result<Row, String> {
+        let report: Report = block_on(run.report(Some(FINAL_GRID))).map_err(|e| e.to_string())?;
+        let visits = match Way::of(run.settings()) {
+            Way::Langevin => LANGEVIN.div_ceil(run.settings().int(Key::Steps) as u64),
+            _ => VISITS,
+        };
+        let fresh =
+            block_on(fresh_samples(run, SAMPLES, visits, LIMIT)).map_err(|e| e.to_string())?;
+        let samples = &fresh.points;
+        let density = run.density();
+        let truth: Vec<f32> = density.modes().into_iter().map(|(_, mass)| mass).collect();
+        let shares = mode_masses(density, samples);
+        let data = density.sample(
+            SAMPLES,
+            &Draws::new(self.seed, Stream::Evaluation, u64::MAX),
+        );
+        let on_modes = samples.iter().filter(|x| density.covers(**x)).count();
+        let apart = |masses: &[f32]| {
+            let gaps = masses.iter().zip(&truth).map(|(p, q)| (p - q).abs());
+            gaps.sum::<f32>() / 2.0
+        };
+        let relative = shares.iter().zip(&truth).map(|(p, q)| (p / q - 1.0).abs());
+        Ok(Row {
+            density: self.density.into(),
+            method: self.method.into(),
+            seed: self.seed,
+            budget: self.budget.as_secs_f64(),
+            kl_truth_model: report.kl_truth_model,
+            kl_model_truth: report.kl_model_truth,
+            mass_error: apart(&report.mass_model),
+            mass_error_samples: apart(&shares),
+            worst_mode_samples: relative.fold(0.0, f32::max),
+            samples_on_modes: on_modes as f32 / samples.len() as f32,
+            mmd_samples: squared_mmd(samples, &data),
+            iterations: report.iteration,
+            seconds: report.seconds,
+            evaluations: run.settings().evaluations(),
+            seconds_to_learn: learned,
+            ran_away,
+        })
+    }
+}
+
+/// The checkpoint of a run.
+pub fn file(folder: &Path, density: &str, method: &str, seed: u64, budget: Duration) -> PathBuf {
+    let seconds = budget.as_secs_f64();
+    folder.join(format!(
+        "{density}-{method}-seed{seed}-{seconds}s.safetensors"
+    ))
+}
+
+fn checkpoint(run: &Train2d) -> Result<Checkpoint, String> {
+    block_on(run.checkpoint()).map_err(|e| e.to_string())
+}

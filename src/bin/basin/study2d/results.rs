@@ -1,0 +1,120 @@
+//! The results of a study: a JSON array, one object a run, and the table over seeds.
+
+use super::job::{Job, Row};
+use std::io::Write;
+use std::path::PathBuf;
+
+pub struct Results {
+    rows: Vec<Row>,
+    /// `None` for standard output.
+    file: Option<PathBuf>,
+}
+
+impl Results {
+    /// The results in `path`, none if there is no such file; `-` is standard output.
+    pub fn open(path: &str) -> Result<Self, String> {
+        if path == "-" {
+            return Ok(Self {
+                rows: Vec::new(),
+                file: None,
+            });
+        }
+        let rows = match std::fs::read(path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|e| format!("{path} holds no results of a study: {e}"))?,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(e) => return Err(format!("cannot read {path}: {e}")),
+        };
+        Ok(Self {
+            rows,
+            file: Some(path.into()),
+        })
+    }
+
+    pub fn has(&self, job: &Job) -> bool {
+        self.rows.iter().any(|row| job.gave(row))
+    }
+
+    /// Adds a row and writes it, or all of them, at once.
+    pub fn add(&mut self, row: Row) -> Result<(), String> {
+        let text = |row: &Row| serde_json::to_string(row).map_err(|e| e.to_string());
+        let line = text(&row)?;
+        self.rows.push(row);
+        let Some(path) = &self.file else {
+            return writeln!(std::io::stdout(), "{line}").map_err(|e| e.to_string());
+        };
+        let lines: Vec<String> = self.rows.iter().map(text).collect::<Result<_, _>>()?;
+        let new = path.with_extension("new");
+        std::fs::write(&new, format!("[\n{}\n]\n", lines.join(",\n")))
+            .and_then(|()| std::fs::rename(&new, path))
+            .map_err(|e| format!("cannot write {}: {e}", path.display()))
+    }
+
+    /// Median and range over seeds of KL(truth ‖ model), one row a density and one column a method.
+    pub fn table(&self, densities: &[&str], methods: &[&str]) -> String {
+        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let head = std::iter::once("KL(truth‖model)").chain(methods.iter().copied());
+        let mut table = line(head.map(str::to_owned).collect());
+        table += &line(vec!["---".to_owned(); methods.len() + 1]);
+        for density in densities {
+            let cells = methods.iter().map(|method| {
+                let of = |row: &&Row| row.density == **density && row.method == **method;
+                let mut kl: Vec<f32> = self
+                    .rows
+                    .iter()
+                    .filter(of)
+                    .map(|row| row.kl_truth_model)
+                    .collect();
+                kl.sort_by(f32::total_cmp);
+                match kl.as_slice() {
+                    [] => "–".to_owned(),
+                    [only] => number(*only),
+                    [low, .., high] => {
+                        format!(
+                            "{} ({}–{})",
+                            number(median(&kl)),
+                            number(*low),
+                            number(*high)
+                        )
+                    }
+                }
+            });
+            table += &line(
+                std::iter::once((*density).to_owned())
+                    .chain(cells)
+                    .collect(),
+            );
+        }
+        table
+    }
+}
+
+/// The median of sorted values.
+fn median(sorted: &[f32]) -> f32 {
+    let half = sorted.len() / 2;
+    match sorted.len() % 2 {
+        0 => (sorted[half - 1] + sorted[half]) / 2.0,
+        _ => sorted[half],
+    }
+}
+
+fn number(v: f32) -> String {
+    match v {
+        v if v >= 10.0 => format!("{v:.0}"),
+        v if v >= 1.0 => format!("{v:.1}"),
+        v => format!("{v:.3}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_of_odd_and_even_counts() {
+        assert_eq!(median(&[1.0, 2.0, 9.0]), 2.0);
+        assert_eq!(median(&[1.0, 2.0, 4.0, 9.0]), 3.0);
+        assert_eq!(number(0.0123), "0.012");
+        assert_eq!(number(f32::NAN), "NaN");
+    }
+}

@@ -1,0 +1,153 @@
+//! The ways from noise to samples of a trained model.
+//!
+//! Invariant: sampling reads the run and never changes it. Ways that walk down the levels end at
+//! t = 0 after a fixed number of steps; the others go on for as long as they are asked to.
+
+use super::train2d::{Train2d, TrainError, kernel};
+use crate::energy::{LevelEnergy, membership_of, membership_of_labels};
+use crate::objective::{Conditional, ForwardStep, step_ceilings};
+use crate::rng::{Draws, Stream};
+use crate::sampler::{Jump, Kernel, Labelled, Noise, adapt, mixture_transition, run};
+use crate::settings::{Key, Settings};
+use burn::tensor::{Tensor, TensorData};
+
+/// How samples come from noise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// One Markov chain on a single level.
+    Langevin,
+    /// Label moves between the transitions of a joint model's chains.
+    Mixture,
+    /// Ladders of chains that exchange levels.
+    Exchange,
+    /// Chains that stay on each level for a while, from the noisiest down.
+    Annealed,
+    /// On each level, chains on the energy given the point above.
+    Recovery,
+    /// One call of the trained generator a level.
+    Generator,
+}
+
+/// Transitions on each level of an annealed chain.
+const ANNEALED: usize = 100;
+
+/// Rounds, transitions in each, and chains a level that find the proposal deviations.
+const ROUNDS: u64 = 40;
+const TRANSITIONS: usize = 5;
+const TUNERS: usize = 48;
+
+impl Way {
+    /// The way that the settings ask for.
+    pub fn of(settings: &Settings) -> Self {
+        let own = match settings.choice(Key::Method) {
+            "da-ebm" => Self::Mixture,
+            "drl" => Self::Recovery,
+            "ddaebm" => Self::Generator,
+            _ => return Self::Langevin,
+        };
+        match settings.choice(Key::Generate) {
+            "annealed" => Self::Annealed,
+            "exchange" => Self::Exchange,
+            _ => own,
+        }
+    }
+
+    /// Whether the way ends at t = 0 by itself.
+    pub fn ends(self) -> bool {
+        matches!(self, Self::Annealed | Self::Recovery | Self::Generator)
+    }
+}
+
+impl Train2d {
+    /// `n` samples `[n, 2]` by a way that ends. `step` keys the draws.
+    pub(super) fn drawn(&self, way: Way, n: usize, step: u64) -> Tensor<2> {
+        let seed = self.settings.int(Key::Seed) as u64;
+        let steps = self.tuned_steps();
+        let levels = self.schedule.levels();
+        let model = self.model();
+        let forward = ForwardStep::new(&self.schedule, &self.device);
+        let moves = |t: usize, k: usize, x: Tensor<2>, above: Option<Tensor<2>>| {
+            if k == 0 {
+                return x;
+            }
+            let member = membership_of(t, levels, n, &self.device);
+            let key = step * 64 + t as u64;
+            let streams = [Stream::Evaluation, Stream::EvaluationAccept];
+            let noise = Noise::draw(seed, streams, key, [k, n], &self.device);
+            let deviation = (member.clone() * steps.clone().unsqueeze::<2>()).sum_dim(1);
+            let energy = model.at(member.clone());
+            let kernel = kernel(&self.settings);
+            let Some(above) = above else {
+                return run(kernel, &energy, x, &deviation, &noise).x;
+            };
+            let [signal, variance] = forward.at(&member);
+            let conditional = Conditional {
+                energy: &energy,
+                above,
+                signal,
+                variance,
+            };
+            run(kernel, &conditional, x, &deviation, &noise).x
+        };
+        let k = self.settings.int(Key::Steps);
+        if let (Way::Generator, Some((generator, network))) = (way, self.objective.generator()) {
+            let refine = self.settings.int(Key::Refine);
+            return generator.sample(&network, [seed, step], n, &self.device, |t, x, above| {
+                moves(t, refine, x, Some(above))
+            });
+        }
+        let start = Draws::new(seed, Stream::EvaluationStart, step).normals(2 * n);
+        let start = Tensor::<2>::from_data(TensorData::new(start, [n, 2]), &self.device);
+        let start = start * self.schedule.scale();
+        (0..levels).rev().fold(start, |x, t| match way {
+            Way::Recovery => moves(t, k, x.clone(), Some(x)),
+            _ => moves(t, ANNEALED, x, None),
+        })
+    }
+
+    /// `[levels]` proposal deviations for chains on the levels' own energies. Training has adapted
+    /// them where its chains move so; else they are adapted here, from diffused data.
+    pub(super) fn tuned_steps(&self) -> Tensor<1> {
+        let s = &self.settings;
+        let conditional = matches!(s.choice(Key::Method), "drl" | "ddaebm");
+        if !conditional || !s.on(Key::Adapt) || kernel(s) == Kernel::Ula {
+            return self.steps.clone();
+        }
+        let seed = s.int(Key::Seed) as u64;
+        let levels = self.schedule.levels();
+        let n = TUNERS * levels;
+        let labels: Vec<usize> = (0..n).map(|i| i / TUNERS).collect();
+        let draws = |step| Draws::new(seed, Stream::Tuning, step);
+        let clean = self.density.sample(n, &draws(0));
+        let x = self
+            .schedule
+            .diffuse(&clean, &labels, &draws(1).normals(2 * n));
+        let mut chains = Labelled {
+            x: Tensor::from_data(TensorData::new(x, [n, 2]), &self.device),
+            member: membership_of_labels(&labels, levels, &self.device),
+        };
+        let ceilings = step_ceilings(&self.schedule);
+        let ceilings = Tensor::<1>::from_data(ceilings.as_slice(), &self.device);
+        let model = self.model();
+        (0..ROUNDS).fold(self.steps.clone(), |steps, round| {
+            let streams = [Stream::Tuning, Stream::TuningAccept];
+            let noise = Noise::draw(seed, streams, 2 + round, [TRANSITIONS, n], &self.device);
+            let moved = mixture_transition(
+                &model,
+                kernel(s),
+                chains.clone(),
+                &steps,
+                &noise,
+                &Jump::Stay,
+            );
+            chains = moved.chains;
+            adapt(steps, moved.acceptance, ceilings.clone())
+        })
+    }
+
+    /// Energies of chains at every level, `[n, levels]`, read back.
+    pub(super) async fn energies_of(&self, x: &Tensor<2>) -> Result<Vec<f32>, TrainError> {
+        let energies = self.model().all_levels(x.clone());
+        Ok(super::read(vec![energies.into()]).await?.remove(0))
+    }
+}
