@@ -7,7 +7,7 @@ use crate::settings::{Key, Settings};
 
 /// Deviation of the noise of a VP schedule, in data units: about that of the data sets of the plane,
 /// which amounts to the data's being standardised, as DDAEBM's are.
-const PLANE: f64 = 2.0;
+const PLANE: f64 = 1.0;
 
 /// Least and largest rate of the VP schedules: the image models' full one, and the weak one of the
 /// released code for the plane (arXiv 2403.01666).

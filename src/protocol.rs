@@ -4,6 +4,7 @@
 //! messages that came from outside (a browser, a driver, a file system). The page is a fold over
 //! events, so a recorded stream of them replays a run.
 
+pub use crate::settings::Clock;
 use crate::settings::Settings;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -41,9 +42,14 @@ pub enum Command {
     LoseDevice,
     /// Run the self-test again.
     SelfTest,
+    /// What the lanes of a worker keep step by.
+    Clock(Clock),
     /// The page is hidden (true) or visible again: a hidden page is not drawn.
     Hidden(bool),
 }
+
+/// A message is for one of the worker's lanes, a run with its canvases, or for every one.
+pub const EVERY_LANE: u8 = u8::MAX;
 
 /// The square of the plane on show, and the pixels it is shown in.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 //! Invariant: knows settings, protocol, data and diffusion; never burn, never wgpu. Everything
 //! outside `view` is free of the browser and tested natively.
 
+pub mod ablation;
 pub mod history;
 pub mod lens;
 pub mod run;

@@ -34,6 +34,34 @@ pub fn method(name: &str) -> (&str, &str) {
             "DA-EBM",
             "Chains that persist across noise levels. Samples, long runs and density agree.",
         ),
+        "dcd" => (
+            "DCD",
+            "Data and model diffuse together, with no chain at all. Exact in the plane, and fast.",
+        ),
+        "ddaebm" => (
+            "DDAEBM",
+            "A generator plays against the energy, one step of noise at a time. Samples in T calls.",
+        ),
+        "energy-discrepancy" => (
+            "Energy discrepancy",
+            "Each data point is told from itself noised twice. DCD with one time for all points.",
+        ),
+        "nce" => (
+            "Noise-contrastive",
+            "Data are told from known noise. Good while the noise is close to the data.",
+        ),
+        "dsm" => (
+            "Denoising score matching",
+            "The gradient predicts added noise. Learns shapes well and the weights of far modes badly.",
+        ),
+        "ssm" => (
+            "Sliced score matching",
+            "Slopes and curvatures at the data alone. Blind to what lies between the modes.",
+        ),
+        "drl" => (
+            "Recovery likelihood",
+            "Short chains recover each point from a noisier one. An energy a level, chains at each.",
+        ),
         "pcd" => (
             "Persistent CD",
             "Chains that persist on the data alone. Where no chain goes, the energy is anyone's guess.",
@@ -53,7 +81,13 @@ pub fn method(name: &str) -> (&str, &str) {
 /// The option of any other choice setting as visitors read it.
 pub fn option(name: &str) -> String {
     match name {
-        "mala" | "ula" | "hmc" => name.to_uppercase(),
+        "mala" | "ula" | "hmc" | "ve" | "vp" | "kl" => name.to_uppercase(),
+        "fp-stein" => "One step, by Stein".into(),
+        "fp-noised" => "One step, noised".into(),
+        "fp-clean" => "One step, clean".into(),
+        "anti" => "Second cumulant".into(),
+        "vp-weak" => "Weak VP".into(),
+        "closed-form" => "Closed form".into(),
         "silu" => "SiLU".into(),
         "relu" => "ReLU".into(),
         "difference" => "Minus truth".into(),

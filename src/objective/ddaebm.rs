@@ -12,9 +12,9 @@ use super::generator::{Generator, GeneratorNoise};
 use super::player::{ARRAYS, Player};
 use super::{Found, Objective, Update, contrast};
 use crate::diffusion::Schedule;
-use crate::energy::{Energy, LevelEnergy, Mlp, Perceptron};
+use crate::energy::{Energy, LevelEnergy, Mlp, MlpAt, Perceptron};
 use crate::rng::Stream;
-use crate::sampler::{Labelled, MixtureMoved};
+use crate::sampler::{Kernel, Labelled, MixtureMoved, Noise, run};
 use crate::settings::{Key, Settings};
 use burn::tensor::{Device, Tensor};
 
@@ -126,19 +126,49 @@ impl Ddaebm {
         }
     }
 
+    /// The energy of the batch's levels given the points above.
+    fn conditional<'a>(
+        &self,
+        energy: &'a MlpAt,
+        member: &Tensor<2>,
+        above: &Tensor<2>,
+    ) -> Conditional<'a, MlpAt> {
+        let [signal, variance] = self.forward.at(member);
+        Conditional {
+            energy,
+            above: above.clone(),
+            signal,
+            variance,
+        }
+    }
+
+    /// The generator's points after some MALA steps on the conditional energy, and accepted shares
+    /// `[levels, 2]`. The paper takes none.
+    fn corrected(&self, u: &Update, round: &Round) -> (Labelled, Tensor<2>) {
+        let member = u.data.member.clone();
+        let [n, levels] = member.dims();
+        let x = round.fake.clone().inner();
+        if u.correction == 0 {
+            let nothing = Tensor::zeros([levels, 2], u.device);
+            return (Labelled { x, member }, nothing);
+        }
+        let energy = u.model.at(member.clone());
+        let conditional = self.conditional(&energy, &member, &round.above);
+        let streams = [Stream::Proposal, Stream::Accept];
+        let noise = Noise::draw(u.seed, streams, u.iteration, [u.correction, n], u.device);
+        let step = (member.clone() * u.steps.clone().unsqueeze::<2>()).sum_dim(1);
+        let moved = run(Kernel::Mala, &conditional, x, &step, &noise);
+        let moved = MixtureMoved::of(moved, member);
+        (moved.chains, moved.acceptance)
+    }
+
     /// The loss of generator and posterior (notes, 2.2): energy (a), entropy bound (b), and with
     /// Jeffrey the two terms of the ELBO, reconstruction (c) and latent divergence (d).
     fn loss(&self, u: &Update, model: &Mlp, round: &Round, encoder: &Perceptron) -> Tensor<1> {
         let [n, _] = u.data.x.dims();
         let member = &u.data.member;
-        let [signal, variance] = self.forward.at(member);
         let energy = model.at(member.clone());
-        let conditional = Conditional {
-            energy: &energy,
-            above: round.above.clone(),
-            signal,
-            variance,
-        };
+        let conditional = self.conditional(&energy, member, &round.above);
         // (a) has its value without the graph, and its gradient by the energy's own in the fake.
         let still = round.fake.clone().inner();
         let (energy, slope) = conditional.energy_and_grad(still.clone());
@@ -193,10 +223,7 @@ impl Objective for Ddaebm {
         let member = &u.data.member;
         let network = Perceptron::tracked(&self.network.shape, &self.network.flat);
         let round = self.round(u, network);
-        let fakes = Labelled {
-            x: round.fake.clone().inner(),
-            member: member.clone(),
-        };
+        let (fakes, acceptance) = self.corrected(u, &round);
         self.round = Some(round);
         let weight = of_level(member, &self.penalty) * (0.5 / n as f64);
         let penalty = differentiate(u.architecture, u.flat, |model: &Mlp| {
@@ -213,14 +240,10 @@ impl Objective for Ddaebm {
                 .sample(&self.averaged(), key, SHOWN, u.device, |_, x, _| x);
             self.samples = Some(drawn);
         }
-        let shown = self.samples.clone().map(|x| {
-            let chains = self.generator.chains(x);
-            let levels = chains.member.dims()[1];
-            MixtureMoved {
-                trail: chains.x.clone().unsqueeze(),
-                acceptance: Tensor::zeros([levels, 2], u.device),
-                chains,
-            }
+        let shown = self.samples.clone().map(|x| MixtureMoved {
+            trail: x.clone().unsqueeze(),
+            acceptance,
+            chains: self.generator.chains(x),
         });
         Found {
             contrast: linear.plus(penalty),

@@ -66,6 +66,7 @@ impl Table {
             seed: 5,
             iteration: 3,
             reinit: 0.0,
+            correction: 0,
             entropy: 0.7,
             other: AdamSettings {
                 learning_rate: 1e-3,

@@ -61,6 +61,8 @@ pub struct Update<'a> {
     pub iteration: u64,
     /// Chance that a picked chain is re-started.
     pub reinit: f64,
+    /// MALA steps that correct a generator's points before the energy sees them.
+    pub correction: usize,
     /// Weight of the entropy bound.
     pub entropy: f64,
     /// The optimiser of other networks than the energy's, their longest gradient, and the memory of

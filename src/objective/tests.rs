@@ -34,6 +34,7 @@ fn update<'a>(
         seed: 3,
         iteration: 0,
         reinit: 0.0,
+        correction: 0,
         entropy: 0.1,
         other: AdamSettings {
             learning_rate: 1e-3,

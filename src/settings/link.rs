@@ -9,7 +9,7 @@ use super::{DEFAULT_PRESET, Key, Notice, Preset, Settings, points, shorten};
 pub const MAX_LINK_BYTES: usize = 2000;
 
 /// Longest text that [`parse`] looks at, and most notices it gives.
-const MAX_READ: usize = 16_384;
+pub(super) const MAX_READ: usize = 16_384;
 const MAX_NOTICES: usize = 12;
 
 /// What a link said.
@@ -76,13 +76,7 @@ pub fn parse(text: &str) -> Parsed {
         }
     }
     notices.extend(Notice::unknown(&unknown));
-    if notices.len() > MAX_NOTICES {
-        let rest = notices.len() - (MAX_NOTICES - 1);
-        notices.truncate(MAX_NOTICES - 1);
-        notices.push(Notice::Cut {
-            rest: format!("{rest} more parts of the link were changed or left out."),
-        });
-    }
+    let mut notices = few(notices);
     if cut < text.len() {
         notices.push(Notice::Cut {
             rest: format!("The link is longer than {MAX_READ} bytes; its end was not read."),
@@ -91,8 +85,20 @@ pub fn parse(text: &str) -> Parsed {
     Parsed { settings, notices }
 }
 
+/// At most [`MAX_NOTICES`], the last of which may stand for all that follow.
+pub(super) fn few(mut notices: Vec<Notice>) -> Vec<Notice> {
+    if notices.len() > MAX_NOTICES {
+        let rest = notices.len() - (MAX_NOTICES - 1);
+        notices.truncate(MAX_NOTICES - 1);
+        notices.push(Notice::Cut {
+            rest: format!("{rest} more parts of the link were changed or left out."),
+        });
+    }
+    notices
+}
+
 /// Undoes `%41`-style escapes; what is no valid escape or no UTF-8 stays as it is.
-fn percent_decode(text: &str) -> String {
+pub(super) fn percent_decode(text: &str) -> String {
     if !text.contains('%') {
         return text.to_owned();
     }

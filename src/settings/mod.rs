@@ -6,11 +6,13 @@
 mod link;
 mod points;
 mod preset;
+mod setup;
 mod table;
 
 pub use link::{MAX_LINK_BYTES, Parsed, parse, print};
 pub use points::{EXTENT, LINK_POINTS, parse_csv, quantise};
 pub use preset::{CPU_PRESET, DEFAULT_PRESET, Preset, Size, presets};
+pub use setup::{Clock, FEWEST, MOST, Setup, shared};
 pub use table::{Applies, DATASETS, For, Group, Key, Kind, METHODS, Row, TABLE, Value};
 
 use serde::{Deserialize, Serialize};

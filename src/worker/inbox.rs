@@ -11,10 +11,10 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::MessageChannel;
 
-/// Commands in the order they came.
+/// Commands in the order they came, with the lanes they are for.
 #[derive(Default)]
 pub struct Inbox {
-    commands: RefCell<VecDeque<Command>>,
+    commands: RefCell<VecDeque<(u8, Command)>>,
     waiting: Cell<Option<Waker>>,
 }
 
@@ -31,7 +31,7 @@ impl Inbox {
     }
 
     /// The oldest command.
-    pub fn pop(&self) -> Option<Command> {
+    pub fn pop(&self) -> Option<(u8, Command)> {
         self.commands.borrow_mut().pop_front()
     }
 

@@ -11,7 +11,7 @@ mod session;
 
 use crate::protocol::{WhyCpu, decode};
 use inbox::Inbox;
-use js_sys::{Reflect, Uint8Array};
+use js_sys::{Array, Reflect, Uint8Array};
 use session::Session;
 use std::rc::Rc;
 use wasm_bindgen::closure::Closure;
@@ -20,8 +20,8 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, OffscreenCanvas};
 
 /// What the page's first message holds.
 struct Init {
-    canvas: OffscreenCanvas,
-    strip: OffscreenCanvas,
+    /// The large canvas and the strip of each lane.
+    canvases: Vec<[OffscreenCanvas; 2]>,
     /// Do not try WebGPU, for this reason.
     why_cpu: Option<WhyCpu>,
 }
@@ -30,13 +30,25 @@ impl Init {
     fn read(message: &JsValue) -> Option<Self> {
         let field = |name: &str| Reflect::get(message, &name.into()).ok();
         Some(Self {
-            canvas: field("canvas")?.dyn_into().ok()?,
-            strip: field("strip")?.dyn_into().ok()?,
+            canvases: pairs(&field("canvases")?.dyn_into().ok()?)?,
             why_cpu: field("why_cpu")
                 .and_then(|bytes| bytes.dyn_into::<Uint8Array>().ok())
                 .and_then(|bytes| decode(&bytes.to_vec()).ok()),
         })
     }
+}
+
+/// Canvases two by two.
+fn pairs(list: &Array) -> Option<Vec<[OffscreenCanvas; 2]>> {
+    let canvases: Option<Vec<OffscreenCanvas>> =
+        list.iter().map(|canvas| canvas.dyn_into().ok()).collect();
+    let pairs = canvases?;
+    Some(
+        pairs
+            .chunks_exact(2)
+            .map(|pair| [pair[0].clone(), pair[1].clone()])
+            .collect(),
+    )
 }
 
 unsafe extern "C" {
@@ -65,7 +77,7 @@ pub fn start() {
         } else if let Some(init) = Init::read(&data) {
             let inbox = Rc::clone(&receiver);
             wasm_bindgen_futures::spawn_local(async move {
-                Session::open(init.canvas, init.strip, init.why_cpu, inbox)
+                Session::open(init.canvases, init.why_cpu, inbox)
                     .await
                     .run()
                     .await;

@@ -1,6 +1,6 @@
 //! Messages to the page, and the hooks that make silent failures visible.
 
-use crate::protocol::{Event, encode};
+use crate::protocol::{EVERY_LANE, Event, encode};
 use js_sys::{Array, Uint8Array};
 use std::cell::RefCell;
 use wasm_bindgen::JsCast;
@@ -21,9 +21,9 @@ pub fn hello() {
     let _ = scope().post_message(&"hello".into());
 }
 
-/// Sends an event, handing its bytes over instead of copying them.
-pub fn event(event: &Event) {
-    let bytes = Uint8Array::from(encode(event).as_slice());
+/// Sends an event of a lane, handing its bytes over instead of copying them.
+pub fn event(lane: u8, event: &Event) {
+    let bytes = Uint8Array::from(encode(&(lane, event)).as_slice());
     let transfer = Array::of1(&bytes.buffer());
     if scope()
         .post_message_with_transfer(&bytes, &transfer)
@@ -37,9 +37,8 @@ pub fn event(event: &Event) {
 pub fn fault(message: &str) {
     let again = LAST_FAULT.with(|last| last.replace(message.to_owned()) == message);
     if !again {
-        event(&Event::Fault {
-            message: message.to_owned(),
-        });
+        let message = message.to_owned();
+        event(EVERY_LANE, &Event::Fault { message });
     }
 }
 

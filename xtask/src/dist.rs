@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 /// Paths of the page other than its root; each is a folder with a copy of the page.
-const ROUTES: &[&str] = &["lab"];
+const ROUTES: &[&str] = &["compare", "lab"];
 
 /// Installs what is missing and builds `dist/`.
 ///

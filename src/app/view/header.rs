@@ -1,11 +1,12 @@
 //! The header: pages, device, theme, link.
 
 use super::address;
+use super::bench::Bench;
 use super::browser::{copy, keep, kept};
-use super::state::use_state;
+use super::page::Page;
+use super::state::{State, use_state};
 use crate::app::words;
 use crate::protocol::Backend;
-use crate::settings::print;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use std::time::Duration;
@@ -18,28 +19,33 @@ const THEME: &str = "basin-theme";
 const THANKS: Duration = Duration::from_secs(2);
 
 #[component]
-pub fn Header(on_lab: Memo<bool>) -> impl IntoView {
-    let state = use_state();
-    let link = Memo::new(move |_| state.settings.with(print));
-    let current = move |lab: bool| (on_lab.get() == lab).then_some("page");
+pub fn Header(page: Memo<Page>, train: State, bench: Bench) -> impl IntoView {
+    let single = Memo::new(move |_| train.link());
+    let several = Memo::new(move |_| bench.first().link());
+    let link = move |to: Page| match to {
+        Page::Compare => to.link(&several.get()),
+        _ => to.link(&single.get()),
+    };
+    let pages = [Page::Train, Page::Compare, Page::Lab].map(|to| {
+        view! {
+            <a href=move || link(to) aria-current=move || (page.get() == to).then_some("page")>
+                {to.name()}
+            </a>
+        }
+    });
     view! {
         <header>
-            <a class="logo" href=move || address::relative("", &link.get())>
+            <a class="logo" href=move || link(Page::Train)>
                 <i aria-hidden="true"></i>
                 "Basin"
             </a>
             <nav aria-label="Pages">
-                <a href=move || address::relative("", &link.get()) aria-current=move || current(false)>
-                    "Train"
-                </a>
-                <a href=move || address::relative("lab/", &link.get()) aria-current=move || current(true)>
-                    "Lab"
-                </a>
+                {pages}
             </nav>
             <span class="grow"></span>
             <BackendChip />
             <ThemeButton />
-            <CopyLink link />
+            <CopyLink page />
         </header>
     }
 }
@@ -122,13 +128,18 @@ fn ThemeButton() -> impl IntoView {
 
 /// Copies the absolute link; where the clipboard is closed, shows it selected instead.
 #[component]
-fn CopyLink(link: Memo<String>) -> impl IntoView {
+fn CopyLink(page: Memo<Page>) -> impl IntoView {
     let state = use_state();
     let by_hand = RwSignal::new(None::<String>);
     let copied = RwSignal::new(false);
     let field = NodeRef::<leptos::html::Input>::new();
     let click = move |_| {
-        let url = address::absolute("", &link.get_untracked());
+        // The lab has nothing of its own to share.
+        let path = match page.get_untracked() {
+            Page::Compare => Page::Compare.path(),
+            _ => Page::Train.path(),
+        };
+        let url = address::absolute(path, &untrack(|| state.link()));
         spawn_local(async move {
             if copy(&url).await {
                 by_hand.set(None);

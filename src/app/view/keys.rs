@@ -1,5 +1,9 @@
 //! What the page listens for everywhere: shortcuts, "back" and "forward", hiding.
+//!
+//! Invariant: keys and the address belong to the page on show; the other page's run keeps still.
 
+use super::bench::Bench;
+use super::page::Page;
 use super::state::State;
 use crate::protocol::Command;
 use leptos::ev;
@@ -8,22 +12,30 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, KeyboardEvent};
 
 /// Listens for as long as the page lives.
-pub fn listen(state: State) {
-    let follow = move || state.follow_address();
+pub fn listen(state: State, bench: Bench) {
+    let follow = move || match Page::now() {
+        Page::Compare => bench.follow_address(),
+        _ => state.follow_address(),
+    };
     window_event_listener(ev::popstate, move |_| follow());
     window_event_listener(ev::hashchange, move |_| follow());
     window_event_listener_untyped("visibilitychange", move |_| {
-        state.send(Command::Hidden(document().hidden()));
+        let hidden = document().hidden();
+        state.send(Command::Hidden(hidden));
+        bench.first().send(Command::Hidden(hidden));
     });
     window_event_listener(ev::keydown, move |event| {
         let Some(command) = shortcut(&event) else {
             return;
         };
         event.prevent_default();
-        match command {
-            Shortcut::Toggle => state.toggle_play(),
-            Shortcut::Step => state.send(Command::Step),
-            Shortcut::Reset => state.send(Command::Reset),
+        match (Page::now(), command) {
+            (Page::Compare, Shortcut::Toggle) => bench.toggle_play(),
+            (Page::Compare, Shortcut::Step) => bench.send(&Command::Step),
+            (Page::Compare, Shortcut::Reset) => bench.send(&Command::Reset),
+            (_, Shortcut::Toggle) => state.toggle_play(),
+            (_, Shortcut::Step) => state.send(Command::Step),
+            (_, Shortcut::Reset) => state.send(Command::Reset),
         }
     });
 }

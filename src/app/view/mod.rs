@@ -5,8 +5,10 @@
 
 mod address;
 mod bars;
+mod bench;
 mod browser;
 mod chart;
+mod compare;
 mod comparison;
 mod control;
 mod files;
@@ -16,6 +18,7 @@ mod lab;
 mod measures;
 mod notes;
 mod own_points;
+mod page;
 mod plane;
 mod select;
 mod settings_panel;

@@ -10,6 +10,7 @@ use leptos::prelude::*;
 
 /// Groups shown as sections, with their headings and whether they start open.
 const SECTIONS: &[(Group, &str, bool)] = &[
+    (Group::Method, "This method", true),
     (Group::Sampler, "Sampler", true),
     (Group::Optimiser, "Optimiser", true),
     (Group::Diffusion, "Diffusion", false),

@@ -57,7 +57,7 @@ pub fn Stage() -> impl IntoView {
 }
 
 /// Puts a fresh canvas into `host` and gives its drawing side away.
-fn offscreen(host: &HtmlDivElement, test_id: &str) -> Result<OffscreenCanvas, JsValue> {
+pub fn offscreen(host: &HtmlDivElement, test_id: &str) -> Result<OffscreenCanvas, JsValue> {
     let canvas: HtmlCanvasElement = document().create_element("canvas")?.unchecked_into();
     canvas.set_attribute("data-testid", test_id)?;
     host.replace_children_with_node_1(&canvas);

@@ -4,7 +4,9 @@
 //! disagree; the run changes only by folding events.
 
 use super::address::{Address, Entry};
+use super::bench::Bench;
 use super::browser;
+use super::page::Page;
 use super::wire::{Canvases, Wire};
 use crate::app::lens::Lens;
 use crate::app::run::{Outcome, Run};
@@ -57,13 +59,22 @@ pub struct State {
     noted: StoredValue<u64>,
     wire: StoredValue<Option<Wire>, LocalStorage>,
     address: StoredValue<Address, LocalStorage>,
+    /// The worker's lane that this run is on, and the comparison that it is a column of.
+    lane: u8,
+    bench: StoredValue<Option<Bench>>,
 }
 
 impl State {
     /// Reads the address and makes the state that [`use_state`] gives.
     pub fn provide() -> Self {
         let mut address = Address::default();
-        let parsed = parse(&address.news().unwrap_or_default());
+        let compares = Page::now() == Page::Compare;
+        let text = match compares {
+            // The address is that of a comparison.
+            true => String::new(),
+            false => address.news().unwrap_or_default(),
+        };
+        let parsed = parse(&text);
         let state = Self {
             settings: RwSignal::new(with_points(parsed.settings)),
             run: RwSignal::default(),
@@ -73,17 +84,56 @@ impl State {
             lens: RwSignal::default(),
             sizes: RwSignal::default(),
             generation: RwSignal::new(0),
-            untouched: StoredValue::new(Address::read().is_empty()),
+            untouched: StoredValue::new(text.is_empty()),
             stranded: StoredValue::new(None),
             eager: StoredValue::new(false),
             drawn: StoredValue::default(),
             noted: StoredValue::new(0),
             wire: StoredValue::new_local(None),
             address: StoredValue::new_local(address),
+            lane: 0,
+            bench: StoredValue::new(None),
         };
         state.note_all(parsed.notices);
         provide_context(state);
         state
+    }
+
+    /// The state of a comparison's column: notices and device are shared with the others, `self` is
+    /// one of them.
+    pub fn beside(self, lane: u8, settings: Settings) -> Self {
+        Self {
+            settings: RwSignal::new(settings),
+            run: RwSignal::default(),
+            sizes: RwSignal::default(),
+            drawn: StoredValue::default(),
+            lane,
+            ..self
+        }
+    }
+
+    /// The first column of a comparison: a worker, a lens and an address of its own.
+    pub fn apart(self, settings: Settings, bench: StoredValue<Option<Bench>>) -> Self {
+        Self {
+            lens: RwSignal::default(),
+            fault: RwSignal::default(),
+            generation: RwSignal::new(0),
+            untouched: StoredValue::new(false),
+            stranded: StoredValue::new(None),
+            eager: StoredValue::new(false),
+            wire: StoredValue::new_local(None),
+            address: StoredValue::new_local(Address::default()),
+            bench,
+            ..self.beside(0, settings)
+        }
+    }
+
+    /// The link of what is on show.
+    pub fn link(self) -> String {
+        match self.bench.get_value() {
+            Some(bench) => bench.setup().print(),
+            None => self.settings.with(print),
+        }
     }
 
     /// Starts a worker on fresh canvases, ending the one before.
@@ -94,12 +144,29 @@ impl State {
         self.eager.set_value(play);
         self.wire.set_value(None);
         self.run.update(Run::lose_worker);
-        let absorb = move |events| self.absorb(events);
+        let absorb = move |events: Vec<(u8, Event)>| {
+            self.absorb(events.into_iter().map(|(_, event)| event).collect());
+        };
+        self.open(vec![canvases], absorb);
+    }
+
+    /// Starts a worker with a lane for each of `canvases`.
+    pub fn open(self, canvases: Vec<Canvases>, absorb: impl Fn(Vec<(u8, Event)>) + 'static) {
         let asked = Address::wants_cpu().then_some(WhyCpu::Asked);
         match Wire::start(canvases, self.stranded.get_value().or(asked), absorb) {
             Ok(wire) => self.wire.set_value(Some(wire)),
             Err(message) => self.fault.set(Some(message)),
         }
+    }
+
+    /// Ends the worker.
+    pub fn close(self) {
+        self.wire.set_value(None);
+    }
+
+    /// Whether the next worker is to play at once.
+    pub fn make_eager(self, play: bool) {
+        self.eager.set_value(play);
     }
 
     /// Asks for fresh canvases, and by them for a fresh worker.
@@ -125,6 +192,12 @@ impl State {
         }
     }
 
+    /// Tells the worker everything about a column that it has not seen for a while.
+    pub fn restore(self) {
+        self.send(Command::Camera(self.camera()));
+        self.send(Command::Configure(Box::new(self.settings.get_untracked())));
+    }
+
     /// What the large canvas shows now.
     pub fn camera(self) -> Camera {
         let Lens { centre, half } = self.lens.get_untracked();
@@ -141,12 +214,12 @@ impl State {
     pub fn send(self, command: Command) {
         self.wire.with_value(|wire| {
             if let Some(wire) = wire {
-                wire.send(command);
+                wire.send(self.lane, command);
             }
         });
     }
 
-    fn absorb(self, events: Vec<Event>) {
+    pub fn absorb(self, events: Vec<Event>) {
         let mut outcomes = Vec::new();
         self.run.update(|run| {
             outcomes.extend(events.into_iter().filter_map(|event| run.apply(event)));
@@ -187,6 +260,9 @@ impl State {
             return;
         }
         let where_it_runs = words::on_cpu(why);
+        if let Some(bench) = self.bench.get_value() {
+            return bench.settle_on_cpu(&where_it_runs);
+        }
         let meaning = if self.untouched.get_value() {
             self.adopt(CPU_PRESET.settings(), None);
             "It starts with a simple density, a smaller network and fewer chains, so that it keeps moving."
@@ -235,10 +311,18 @@ impl State {
 
     /// Makes `next` the settings everywhere: controls, worker, and the address if `entry` says how.
     pub fn adopt(self, next: Settings, entry: Option<Entry>) {
+        if let Some(bench) = self.bench.get_value() {
+            return bench.adopt(self.lane, next, entry);
+        }
         if entry.is_some() {
             self.untouched.set_value(false);
         }
-        let text = print(&next);
+        self.publish(print(&next), entry);
+        self.take(next);
+    }
+
+    /// Writes the address.
+    pub fn publish(self, text: String, entry: Option<Entry>) {
         match entry {
             Some(Entry::New) => self
                 .address
@@ -246,6 +330,10 @@ impl State {
             Some(Entry::Same) => Address::write_soon(self.address, text),
             None => {}
         }
+    }
+
+    /// Makes `next` the settings of controls and worker.
+    pub fn take(self, next: Settings) {
         if self.settings.with_untracked(|now| *now != next) {
             if !lacks_points(&next) {
                 self.send(Command::Configure(Box::new(next.clone())));
@@ -313,11 +401,16 @@ impl State {
         self.adopt(next, Some(Entry::Same));
     }
 
-    /// Follows the address after "back", "forward" or an edit by hand.
-    pub fn follow_address(self) {
+    /// What the address says anew.
+    pub fn news(self) -> Option<String> {
         let mut news = None;
         self.address.update_value(|address| news = address.news());
-        if let Some(text) = news {
+        news
+    }
+
+    /// Follows the address after "back", "forward" or an edit by hand.
+    pub fn follow_address(self) {
+        if let Some(text) = self.news() {
             let parsed = parse(&text);
             let software = |run: &Run| run.lab.as_ref().is_some_and(|lab| lab.software);
             let next = match text.is_empty() && self.run.with_untracked(software) {

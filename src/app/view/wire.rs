@@ -4,7 +4,7 @@
 //! and been given its canvases; events are handed on at most once a frame.
 
 use super::browser::message_of;
-use crate::protocol::{Command, Event, WhyCpu, decode, encode};
+use crate::protocol::{Command, EVERY_LANE, Event, WhyCpu, decode, encode};
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use leptos::prelude::*;
 use std::cell::{Cell, RefCell};
@@ -28,11 +28,11 @@ pub struct Wire {
 #[derive(Default)]
 struct Line {
     open: Cell<bool>,
-    commands: RefCell<Vec<Command>>,
-    events: RefCell<Vec<Event>>,
+    commands: RefCell<Vec<(u8, Command)>>,
+    events: RefCell<Vec<(u8, Event)>>,
 }
 
-/// What the worker is given first.
+/// What the worker is given first, for each lane.
 pub struct Canvases {
     pub plane: OffscreenCanvas,
     pub strip: OffscreenCanvas,
@@ -41,14 +41,15 @@ pub struct Canvases {
 impl Wire {
     /// Starts a worker.
     ///
-    /// `absorb` takes its events in; with `why_cpu` the worker does not try WebGPU.
+    /// Each of `canvases` is a lane; `absorb` takes events in, with their lanes; with `why_cpu` the
+    /// worker does not try WebGPU.
     ///
     /// # Errors
     /// What the browser said when it refused a worker.
     pub fn start(
-        canvases: Canvases,
+        canvases: Vec<Canvases>,
         why_cpu: Option<WhyCpu>,
-        absorb: impl Fn(Vec<Event>) + 'static,
+        absorb: impl Fn(Vec<(u8, Event)>) + 'static,
     ) -> Result<Self, String> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
@@ -65,15 +66,15 @@ impl Wire {
             Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
                 let data = message.data();
                 if let Some(bytes) = data.dyn_ref::<Uint8Array>() {
-                    let event =
-                        decode(&bytes.to_vec()).unwrap_or_else(|message| Event::Fault { message });
+                    let event = decode(&bytes.to_vec())
+                        .unwrap_or_else(|message| (EVERY_LANE, Event::Fault { message }));
                     line.take_in(event, &absorb);
                 } else if let Some(canvases) = canvases.take() {
                     match introduce(&worker, &canvases, why_cpu.as_ref()) {
                         Ok(()) => line.open(&worker),
                         Err(error) => {
                             let message = message_of(&error);
-                            line.take_in(Event::Fault { message }, &absorb);
+                            line.take_in((EVERY_LANE, Event::Fault { message }), &absorb);
                         }
                     }
                 }
@@ -88,7 +89,7 @@ impl Wire {
                 let message = said.filter(|m| !m.is_empty()).unwrap_or_else(|| {
                     "the part of the page that computes could not be loaded".into()
                 });
-                line.take_in(Event::Fault { message }, &absorb);
+                line.take_in((EVERY_LANE, Event::Fault { message }), &absorb);
             })
         };
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
@@ -101,12 +102,13 @@ impl Wire {
         })
     }
 
-    /// Sends a command, or keeps it until the worker listens.
-    pub fn send(&self, command: Command) {
+    /// Sends a lane a command, or keeps it until the worker listens.
+    pub fn send(&self, lane: u8, command: Command) {
+        let message = (lane, command);
         if self.line.open.get() {
-            post(&self.worker, &command);
+            post(&self.worker, &message);
         } else {
-            self.line.commands.borrow_mut().push(command);
+            self.line.commands.borrow_mut().push(message);
         }
     }
 }
@@ -122,12 +124,16 @@ impl Drop for Wire {
 impl Line {
     fn open(&self, worker: &Worker) {
         self.open.set(true);
-        for command in self.commands.take() {
-            post(worker, &command);
+        for message in self.commands.take() {
+            post(worker, &message);
         }
     }
 
-    fn take_in(self: &Rc<Self>, event: Event, absorb: &Rc<impl Fn(Vec<Event>) + 'static>) {
+    fn take_in(
+        self: &Rc<Self>,
+        event: (u8, Event),
+        absorb: &Rc<impl Fn(Vec<(u8, Event)>) + 'static>,
+    ) {
         let waiting = self.events.borrow().len();
         self.events.borrow_mut().push(event);
         let (line, absorb) = (Rc::clone(self), Rc::clone(absorb));
@@ -148,13 +154,16 @@ impl Line {
 
 fn introduce(
     worker: &Worker,
-    canvases: &Canvases,
+    canvases: &[Canvases],
     why_cpu: Option<&WhyCpu>,
 ) -> Result<(), JsValue> {
     let init = Object::new();
-    let fields: [(&str, JsValue); 3] = [
-        ("canvas", canvases.plane.clone().into()),
-        ("strip", canvases.strip.clone().into()),
+    let list: Array = canvases
+        .iter()
+        .flat_map(|lane| [&lane.plane, &lane.strip])
+        .collect();
+    let fields: [(&str, JsValue); 2] = [
+        ("canvases", list.clone().into()),
         (
             "why_cpu",
             why_cpu.map_or(JsValue::NULL, |why| {
@@ -165,11 +174,11 @@ fn introduce(
     for (name, value) in &fields {
         Reflect::set(&init, &(*name).into(), value)?;
     }
-    worker.post_message_with_transfer(&init, &Array::of2(&canvases.plane, &canvases.strip))
+    worker.post_message_with_transfer(&init, &list)
 }
 
-fn post(worker: &Worker, command: &Command) {
-    let bytes = Uint8Array::from(encode(command).as_slice());
+fn post(worker: &Worker, message: &(u8, Command)) {
+    let bytes = Uint8Array::from(encode(message).as_slice());
     let sent = worker.post_message_with_transfer(&bytes, &Array::of1(&bytes.buffer()));
     debug_assert!(sent.is_ok(), "bytes can always be posted");
 }

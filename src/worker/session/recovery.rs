@@ -3,12 +3,14 @@
 //! Invariant: a run goes back to its last good checkpoint with the settings of now, which may be the
 //! cure; a device that keeps getting lost is given up.
 
+use super::lane::Lane;
 use super::{Session, guarded};
 use crate::engine::{Train2d, TrainError};
-use crate::protocol::{Backend, Event, WhyCpu};
+use crate::protocol::{Backend, EVERY_LANE, Event, WhyCpu};
 use crate::settings::Settings;
 use crate::worker::device::Gpu;
 use crate::worker::{device, post};
+use burn::tensor::Device;
 use gloo_timers::future::TimeoutFuture;
 use std::time::Duration;
 use web_time::Instant;
@@ -22,45 +24,17 @@ impl Session {
     /// worker on fresh ones.
     pub(super) fn strand(&mut self, why: WhyCpu) {
         self.stranded = true;
-        post::event(&Event::Stranded(why));
-    }
-
-    /// Puts the run back to the last good checkpoint and rests.
-    pub(super) fn roll_back(&mut self, iteration: u64, loss: f32) -> Result<(), TrainError> {
-        let Some(run) = &self.run else { return Ok(()) };
-        let restored = self.rebuild(run.settings().clone())?;
-        self.playing = false;
-        post::event(&Event::Playing(false));
-        post::event(&Event::Diverged {
-            iteration,
-            restored: restored.iteration(),
-            loss,
-        });
-        post::event(&Event::Started(Box::new(restored.started())));
-        self.run = Some(restored);
-        self.comparing = None;
-        self.refresh();
-        Ok(())
-    }
-
-    /// The run at the last good checkpoint, or at its start. What the visitor changed since stays
-    /// changed: it may be the cure.
-    pub(super) fn rebuild(&self, settings: Settings) -> Result<Train2d, TrainError> {
-        let Some(good) = self.good.clone() else {
-            return Train2d::new(settings, self.device.clone());
-        };
-        let mut run = Train2d::resume(good, self.device.clone())?;
-        run.configure(settings);
-        Ok(run)
+        post::event(EVERY_LANE, &Event::Stranded(why));
     }
 
     /// Destroys the device. A checkpoint is taken first, so that the run is seen to go on exactly;
     /// a loss that nobody asked for goes back to the last one, some seconds old.
     pub(super) async fn lose_device(&mut self) {
         let Some(gpu) = &self.gpu else { return };
-        if let Some(run) = &self.run {
+        for lane in &mut self.lanes {
+            let Some(run) = &lane.run else { continue };
             match guarded(run.checkpoint()).await {
-                Ok(checkpoint) => self.good = Some(checkpoint),
+                Ok(checkpoint) => lane.good = Some(checkpoint),
                 Err(error) => return post::fault(&error.to_string()),
             }
         }
@@ -86,12 +60,19 @@ impl Session {
             .as_ref()
             .and_then(Gpu::lost)
             .unwrap_or_else(|| "no answer in time".into());
-        post::event(&Event::DeviceLost {
-            message: message.clone(),
-        });
-        let settings = self.run.as_ref().map(|run| run.settings().clone());
+        post::event(
+            EVERY_LANE,
+            &Event::DeviceLost {
+                message: message.clone(),
+            },
+        );
         // Everything that holds buffers of the old device.
-        (self.painter, self.comparing, self.gpu, self.run) = (None, None, None, None);
+        self.gpu = None;
+        let mut runs = Vec::with_capacity(self.lanes.len());
+        for lane in &mut self.lanes {
+            (lane.painter, lane.comparing) = (None, None);
+            runs.push(lane.run.take().map(|run| run.settings().clone()));
+        }
         let soon = self.last_loss.is_some_and(|at| at.elapsed() < SOON);
         self.losses = if soon { self.losses + 1 } else { 1 };
         self.last_loss = Some(Instant::now());
@@ -101,25 +82,69 @@ impl Session {
         let Ok(opened) = device::open_gpu().await else {
             return self.strand(WhyCpu::Lost(message));
         };
-        self.drawn = false;
         self.device = opened.device;
         self.lab = opened.lab;
         self.gpu = opened.gpu;
-        self.open_painter().await;
-        let Some(settings) = settings else { return };
-        match self.rebuild(settings) {
+        self.open_painters().await;
+        post::event(EVERY_LANE, &Event::Ready(Box::new(self.lab.clone())));
+        for (lane, settings) in self.lanes.iter_mut().zip(runs) {
+            lane.drawn = false;
+            if let Some(settings) = settings {
+                lane.go_on(settings, &self.device);
+            }
+        }
+    }
+}
+
+impl Lane {
+    /// Goes on from the last good checkpoint on a new device.
+    fn go_on(&mut self, settings: Settings, device: &Device) {
+        match self.rebuild(settings, device) {
             Ok(run) => {
-                post::event(&Event::Ready(Box::new(self.lab.clone())));
-                post::event(&Event::Started(Box::new(run.started())));
-                post::event(&Event::Recovered {
+                self.post(&Event::Started(Box::new(run.started())));
+                self.post(&Event::Recovered {
                     iteration: run.iteration(),
                     backend: Backend::WebGpu,
                 });
-                post::event(&Event::Playing(self.playing));
+                self.post(&Event::Playing(self.playing));
                 self.run = Some(run);
                 self.refresh();
             }
             Err(error) => post::fault(&error.to_string()),
         }
+    }
+
+    /// Puts the run back to the last good checkpoint and rests.
+    pub(super) fn roll_back(
+        &mut self,
+        iteration: u64,
+        loss: f32,
+        device: &Device,
+    ) -> Result<(), TrainError> {
+        let Some(run) = &self.run else { return Ok(()) };
+        let restored = self.rebuild(run.settings().clone(), device)?;
+        self.playing = false;
+        self.post(&Event::Playing(false));
+        self.post(&Event::Diverged {
+            iteration,
+            restored: restored.iteration(),
+            loss,
+        });
+        self.post(&Event::Started(Box::new(restored.started())));
+        self.run = Some(restored);
+        self.comparing = None;
+        self.refresh();
+        Ok(())
+    }
+
+    /// The run at the last good checkpoint, or at its start. What the visitor changed since stays
+    /// changed: it may be the cure.
+    fn rebuild(&self, settings: Settings, device: &Device) -> Result<Train2d, TrainError> {
+        let Some(good) = self.good.clone() else {
+            return Train2d::new(settings, device.clone());
+        };
+        let mut run = Train2d::resume(good, device.clone())?;
+        run.configure(settings);
+        Ok(run)
     }
 }

@@ -2,16 +2,21 @@
 //!
 //! Invariant: each looks at what is due, does at most a slice of it, and says when it is due next.
 
+use super::lane::Lane;
 use super::{Session, guarded};
 use crate::engine::{CHECKS, TrainError, check};
-use crate::protocol::{Event, WhyCpu};
+use crate::protocol::{Clock, EVERY_LANE, Event, WhyCpu};
 use crate::settings::Key;
 use crate::worker::post;
+use burn::tensor::Device;
 use std::time::Duration;
 use web_time::Instant;
 
 /// Work between two looks at the inbox. Short enough that a click is answered at once.
 const SLICE: Duration = Duration::from_millis(30);
+
+/// Most iterations by which one lane runs ahead of another that keeps step.
+const LEAD: u64 = 20;
 
 /// No frame sooner than this after the last, and no more than about a third of the time drawing.
 const FRAME: Duration = Duration::from_millis(33);
@@ -30,22 +35,52 @@ const CHECKPOINT: Duration = Duration::from_secs(5);
 impl Session {
     /// One slice of everything that is due.
     pub(super) async fn work(&mut self) -> Result<(), TrainError> {
-        if self.playing && Instant::now() >= self.next_iteration {
-            self.train().await?;
+        let share = self.lanes.len() as u32;
+        if let Some(index) = self.turn() {
+            let most = match (share, self.clock) {
+                (2.., Clock::Iterations) => LEAD,
+                _ => u64::MAX,
+            };
+            self.lanes[index].train(most, &self.device, share).await?;
         }
-        if self.run.is_some() && (self.playing || self.stale) && Instant::now() >= self.next_report
-        {
-            self.report().await?;
+        for lane in &mut self.lanes {
+            let due = lane.run.is_some() && (lane.playing || lane.stale);
+            if due && Instant::now() >= lane.next_report {
+                lane.report(&self.device, share).await?;
+            }
+            lane.compare().await?;
+            lane.draw(self.hidden, share).await?;
         }
-        self.compare().await?;
-        self.draw().await?;
         self.test().await
     }
 
-    /// Whether a check of the self-test is due. The visitor's run and its first picture go before.
+    /// The lane to train next: the one that lags behind on the clock.
+    pub(super) fn turn(&self) -> Option<usize> {
+        let now = Instant::now();
+        let lag = |lane: &Lane| {
+            let run = lane.run.as_ref()?;
+            let due = lane.playing && now >= lane.next_iteration;
+            due.then(|| match self.clock {
+                Clock::Iterations => run.iteration() as f64,
+                Clock::Time => run.seconds(),
+            })
+        };
+        let lags = self.lanes.iter().map(lag).enumerate();
+        let due = lags.filter_map(|(index, lag)| Some((index, lag?)));
+        due.min_by(|a, b| a.1.total_cmp(&b.1))
+            .map(|(index, _)| index)
+    }
+
+    /// Whether a check of the self-test is due. The visitor's runs and their first pictures go before.
     pub(super) fn testing(&self) -> bool {
-        let picture_comes = self.painter.is_some() && !self.hidden && !self.drawn;
-        self.lab.checks.len() < CHECKS && self.run.is_some() && !picture_comes
+        let mut running = self
+            .lanes
+            .iter()
+            .filter(|lane| lane.run.is_some())
+            .peekable();
+        self.lab.checks.len() < CHECKS
+            && running.peek().is_some()
+            && running.all(|lane| lane.painter.is_none() || self.hidden || lane.drawn)
     }
 
     /// One check of the self-test. On the web a shader that fails to compile gives stale numbers and
@@ -56,7 +91,7 @@ impl Session {
         }
         let done = guarded(check(self.lab.checks.len(), &self.device)).await?;
         self.lab.checks.push(done);
-        post::event(&Event::Ready(Box::new(self.lab.clone())));
+        post::event(EVERY_LANE, &Event::Ready(Box::new(self.lab.clone())));
         if self.gpu.is_some() && self.lab.passed() == Some(false) {
             let failed = self.lab.checks.iter().filter(|check| !check.passed());
             let names = failed.map(|check| check.name.clone()).collect();
@@ -64,29 +99,37 @@ impl Session {
         }
         Ok(())
     }
+}
 
-    pub(super) async fn train(&mut self) -> Result<(), TrainError> {
+impl Lane {
+    /// As many iterations as fit a slice, `most` at most. `share` is the number of lanes.
+    pub async fn train(
+        &mut self,
+        most: u64,
+        device: &Device,
+        share: u32,
+    ) -> Result<(), TrainError> {
         let Some(run) = &mut self.run else {
             return Ok(());
         };
         let (count, pause) = match run.settings().choice(Key::Speed) {
             "slow" => (1, Duration::from_millis(1000)),
             "brisk" => (1, Duration::from_millis(100)),
-            _ => (self.pace, Duration::ZERO),
+            _ => (self.pace.min(most), Duration::ZERO),
         };
         let began = Instant::now();
         guarded(run.advance(count)).await?;
         self.stale = true;
         let took = began.elapsed();
-        if count == self.pace {
+        if pause.is_zero() {
             let fits = SLICE.as_secs_f64() / took.as_secs_f64().max(1e-4) * count as f64;
-            self.pace = (fits as u64).clamp(1, 2 * self.pace);
+            self.pace = (fits as u64).clamp(1, 2 * count);
         }
         self.next_iteration = Instant::now() + pause.saturating_sub(took);
         if !run.finished() {
             return Ok(());
         }
-        self.report().await?;
+        self.report(device, share).await?;
         // A report of a runaway has put the run back and stopped it already.
         if self.playing {
             self.play(false);
@@ -95,7 +138,7 @@ impl Session {
         Ok(())
     }
 
-    pub(super) async fn report(&mut self) -> Result<(), TrainError> {
+    pub async fn report(&mut self, device: &Device, share: u32) -> Result<(), TrainError> {
         let began = Instant::now();
         let Some(run) = &mut self.run else {
             return Ok(());
@@ -104,23 +147,23 @@ impl Session {
         self.stale = false;
         let ran_away = report.runaway();
         let iteration = report.iteration;
-        post::event(&Event::Report(Box::new(report)));
+        post::event(self.index, &Event::Report(Box::new(report)));
         if let Some(loss) = ran_away {
-            return self.roll_back(iteration, loss);
+            return self.roll_back(iteration, loss, device);
         }
         if began >= self.next_checkpoint {
             let checkpoint = guarded(run.checkpoint()).await?;
             if checkpoint.healthy() {
-                post::event(&Event::Checkpoint(checkpoint.to_bytes()));
+                post::event(self.index, &Event::Checkpoint(checkpoint.to_bytes()));
                 self.good = Some(checkpoint);
             }
             self.next_checkpoint = Instant::now() + CHECKPOINT;
         }
-        self.next_report = Instant::now() + REPORT.max(began.elapsed() * REPORT_SHARE);
+        self.next_report = Instant::now() + REPORT.max(began.elapsed() * REPORT_SHARE * share);
         Ok(())
     }
 
-    pub(super) async fn compare(&mut self) -> Result<(), TrainError> {
+    pub async fn compare(&mut self) -> Result<(), TrainError> {
         let Some(comparing) = &mut self.comparing else {
             return Ok(());
         };
@@ -130,7 +173,10 @@ impl Session {
         }
         let finished = comparing.finished();
         if finished || Instant::now() >= self.next_comparison {
-            post::event(&Event::Comparison(Box::new(comparing.comparison())));
+            post::event(
+                self.index,
+                &Event::Comparison(Box::new(comparing.comparison())),
+            );
             self.next_comparison = Instant::now() + Duration::from_millis(500);
         }
         if finished {
@@ -139,18 +185,18 @@ impl Session {
         Ok(())
     }
 
-    pub(super) async fn draw(&mut self) -> Result<(), TrainError> {
+    pub async fn draw(&mut self, hidden: bool, share: u32) -> Result<(), TrainError> {
         let now = Instant::now();
         let due = (self.playing || self.dirty) && now >= self.next_frame;
         let (Some(run), Some(painter)) = (&mut self.run, &mut self.painter) else {
             self.dirty = false;
             return Ok(());
         };
-        if self.hidden {
+        if hidden {
             // Coming back into view asks for a picture again.
             self.dirty = false;
         }
-        if self.hidden || !due {
+        if hidden || !due {
             return Ok(());
         }
         let strip = now >= self.next_strip;
@@ -165,16 +211,17 @@ impl Session {
         }
         if let Some(at) = self.probe {
             let probe = guarded(run.probe(at)).await?;
-            post::event(&Event::Probe(probe));
+            post::event(self.index, &Event::Probe(probe));
         } else {
             guarded(run.wait()).await?;
         }
         let took = now.elapsed();
         self.drawn = true;
         if strip {
-            self.next_strip = Instant::now() + STRIP.max(took * DRAW_SHARE);
+            self.next_strip = Instant::now() + STRIP.max(took * DRAW_SHARE * share);
         }
-        self.next_frame = Instant::now() + FRAME.saturating_sub(took).max(took * DRAW_SHARE);
+        self.next_frame =
+            Instant::now() + FRAME.saturating_sub(took).max(took * DRAW_SHARE * share);
         // A picture that rests is drawn once more with a fresh strip, then left alone.
         self.dirty = !strip && !self.playing;
         if self.dirty {
