@@ -1,6 +1,7 @@
 //! Tests on the browser's own WebGPU, in a dedicated worker as the app runs it.
 #![cfg(target_arch = "wasm32")]
 
+mod closed_form;
 mod parity;
 
 use basin::engine::{CHECKS, Checkpoint, Train2d, self_test};
@@ -29,6 +30,11 @@ async fn every_kernel_family_agrees_with_the_cpu() {
     let failed: Vec<&Check> = checks.iter().filter(|c| !c.passed()).collect();
     assert!(failed.is_empty(), "{failed:?}");
     assert_eq!(checks.len(), CHECKS);
+}
+
+#[wasm_bindgen_test]
+async fn the_closed_form_checks_pass_on_webgpu() {
+    closed_form::pass(&webgpu().await).await;
 }
 
 #[wasm_bindgen_test]

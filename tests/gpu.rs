@@ -1,6 +1,7 @@
 //! The kernels on a GPU, software or not, against the same computation on the CPU.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod closed_form;
 mod parity;
 
 use basin::engine::{Checkpoint, Train2d, block_on, self_test};
@@ -26,6 +27,11 @@ fn the_self_test_passes() {
         println!("{check:?}");
         assert!(check.passed(), "{check:?}");
     }
+}
+
+#[test]
+fn the_closed_form_checks_pass() {
+    block_on(closed_form::pass(&gpu()));
 }
 
 #[test]

@@ -1,11 +1,17 @@
 //! Native integration tests: the golden run, and the command line.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod closed_form;
 mod parity;
 
 use basin::engine::block_on;
 use burn::tensor::Device;
 use std::process::Command;
+
+#[test]
+fn the_closed_form_checks_pass() {
+    block_on(closed_form::pass(&Device::flex()));
+}
 
 fn basin(folder: &std::path::Path, arguments: &[&str]) -> std::process::Output {
     Command::new(env!("CARGO_BIN_EXE_basin"))

@@ -169,7 +169,7 @@ fn Column(bench: Bench, index: usize, hosts: Hosts) -> impl IntoView {
     view! {
         <section
             class="column"
-            hidden=move || index >= bench.count()
+            hidden=move || { index >= bench.count() }
             aria-label=move || words::method(method.get()).0
             data-testid=format!("column-{index}")
         >

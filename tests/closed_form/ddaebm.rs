@@ -1,0 +1,254 @@
+//! DDAEBM notes, section 7. Schedules (7.1), the second turn's gradients (7.9) and the mask (7.10) have
+//! unit tests beside their code.
+
+use super::Checks;
+use super::gaussian::{Gaussian, kl, mean, normals, read};
+use basin::diffusion::Schedule;
+use basin::energy::{Activation, Architecture, Energy, LevelEnergy, Mlp};
+use basin::objective::{Conditional, latent_divergence, latent_miss, penalty_for};
+use burn::tensor::{Device, Tensor, TensorData};
+use std::f64::consts::TAU;
+
+const FULL_VP: [f64; 2] = [0.1, 20.0];
+
+pub async fn checks(c: &mut Checks, device: &Device) {
+    oracle(c, device).await;
+    conditional(c, device).await;
+    divergences(c);
+    penalty(c, device).await;
+    critic(c);
+    latents(c, device).await;
+}
+
+/// 7.2: a generator that knows x_0 gives the marginal.
+async fn oracle(c: &mut Checks, device: &Device) {
+    let schedule = Schedule::vp(4, FULL_VP, 1.0);
+    let n = 20_000;
+    for k in 0..4 {
+        let p = schedule.posterior(k);
+        let (x0, up, down) = (
+            normals(n, 1, device) * 0.3 + 0.8,
+            normals(n, 2 + k as u64, device),
+            normals(n, 12 + k as u64, device),
+        );
+        let above = x0.clone() * schedule.signal(k + 1) + up * schedule.noise(k + 1);
+        let x = x0.clone() * p.clean + above * p.noisy + down * p.deviation;
+        let rest = (x - x0 * schedule.signal(k)).reshape([2 * n]);
+        let variance = schedule.noise(k).powi(2);
+        c.estimated(
+            format!("oracle's mean at {k}"),
+            mean(rest.clone()).await,
+            0.0,
+        );
+        let squares = mean(rest.powi_scalar(2)).await;
+        c.estimated(format!("oracle's variance at {k}"), squares, variance);
+    }
+}
+
+/// 7.3: a Gaussian energy given the point above, on a grid.
+async fn conditional(c: &mut Checks, device: &Device) {
+    let (m, v, b) = (0.3, 0.4, 0.47826);
+    let a: f64 = 1.0 - b;
+    let energy = Gaussian {
+        mean: m,
+        variance: v,
+    };
+    let side = 240;
+    let (half, above) = (4.0, [0.9, -0.5]);
+    let cell = 2.0 * half / f64::from(side);
+    let at = |i: i32| -half + (f64::from(i) + 0.5) * cell;
+    let points: Vec<f32> = (0..side * side)
+        .flat_map(|i| [at(i % side) as f32, at(i / side) as f32])
+        .collect();
+    let n = (side * side) as usize;
+    let x = Tensor::<2>::from_data(TensorData::new(points.clone(), [n, 2]), device);
+    let column = |v: f64| Tensor::<2>::full([n, 1], v as f32, device);
+    let y: Vec<f32> = (0..n).flat_map(|_| above.map(|v| v as f32)).collect();
+    let given = Conditional {
+        energy: &energy,
+        above: Tensor::from_data(TensorData::new(y, [n, 2]), device),
+        signal: column(a.sqrt()),
+        variance: column(b),
+    };
+    let energies = read(given.energy(x)).await;
+    let weights: Vec<f64> = energies.iter().map(|e| (-f64::from(*e)).exp()).collect();
+    let total: f64 = weights.iter().sum();
+    // exp(-E) without the energies' own constants: log Z~ of the notes, over both dimensions.
+    let normal = |x: f64, mean: f64, v: f64| -0.5 * ((x - mean).powi(2) / v + (TAU * v).ln());
+    let expected: f64 = [m, 0.0]
+        .iter()
+        .zip(above)
+        .map(|(mean, y)| {
+            0.5 * (TAU * v).ln() + normal(y, a.sqrt() * mean, a * v + b) + 0.5 * (TAU * b).ln()
+        })
+        .sum();
+    c.close(
+        "log Z given the point above",
+        (total * cell * cell).ln(),
+        expected,
+        1e-4,
+    );
+    let precision = 1.0 / v + a / b;
+    let moment = |axis: usize, power: i32, centre: f64| -> f64 {
+        let terms = weights.iter().zip(points.chunks_exact(2));
+        terms
+            .map(|(w, p)| w * (f64::from(p[axis]) - centre).powi(power))
+            .sum::<f64>()
+            / total
+    };
+    for (axis, mean) in [(0, m), (1, 0.0)] {
+        let centre = (mean / v + a.sqrt() * above[axis] / b) / precision;
+        c.close(
+            "mean given the point above",
+            moment(axis, 1, 0.0),
+            centre,
+            1e-4,
+        );
+        c.close(
+            "variance given it",
+            moment(axis, 2, centre),
+            1.0 / precision,
+            1e-4,
+        );
+    }
+    // Averaged over the true points above, the variance comes back.
+    let back = 1.0 / precision + (a / (b * b)) * (a * v + b) / precision.powi(2);
+    c.close("variance averaged", back, v, 1e-12);
+}
+
+/// 7.4.
+fn divergences(c: &mut Checks) {
+    let (p, q) = ([0.2, 0.5], [-0.4, 1.3]);
+    c.close("Jeffrey", kl(p, q) + kl(q, p), 0.9907692308, 1e-9);
+}
+
+/// 7.5 and 7.6.
+async fn penalty(c: &mut Checks, device: &Device) {
+    // E|grad E + s|² = E|grad E|² + d a/b, with s the score of the forward step.
+    let architecture = Architecture {
+        activation: Activation::Silu,
+        width: 16,
+        depth: 2,
+        levels: None,
+        confinement: 0.05,
+        spread: true,
+    };
+    let flat = Tensor::from_data(architecture.init(3).as_slice(), device);
+    let n = 40_000;
+    let (x, z) = (normals(n, 20, device), normals(n, 21, device));
+    let b: f64 = 0.47826;
+    let at = Mlp::new(&architecture, &flat).at(Tensor::ones([1, 1], device));
+    let (_, grad) = at.energy_and_grad(x);
+    let score = z * ((1.0 - b).sqrt() / b.sqrt());
+    let length = |t: Tensor<2>| t.powi_scalar(2).sum_dim(1).squeeze_dim::<1>(1);
+    let excess = length(grad.clone() + score) - length(grad);
+    c.estimated(
+        "penalty with the score",
+        mean(excess).await,
+        2.0 * (1.0 - b) / b,
+    );
+    // The stationary point of the linear-quadratic game.
+    for (v, gamma, kappa) in [
+        (1.0, 0.02, 0.9629),
+        (0.25, 0.02, 3.508),
+        (0.00125, 0.02, 129.5),
+    ] {
+        let half: f64 = v / 2.0;
+        let root = (-half + (half * half + 2.0 * gamma * v).sqrt()) / (2.0 * gamma * v);
+        c.close("precision of the game", root / kappa, 1.0, 4e-4);
+        c.close(
+            "penalty of that precision",
+            penalty_for(v, root * v) / gamma,
+            1.0,
+            1e-9,
+        );
+    }
+    c.close("penalty for 90 %", penalty_for(0.00125, 0.9), 7.7e-5, 1e-6);
+    c.close(
+        "penalty for 90 % of unit variance",
+        penalty_for(1.0, 0.9),
+        0.062,
+        5e-4,
+    );
+    // The loss itself is stationary there, on draws: fakes from the energy, data from N(0, v).
+    let (v, sharpness) = (0.4, 0.8);
+    let gamma = penalty_for(v, sharpness);
+    let kappa = sharpness / v;
+    let data = length(normals(n, 22, device) * f64::sqrt(v));
+    let fake = length(normals(n, 23, device) / f64::sqrt(kappa));
+    let slope = (data.clone() - fake) * 0.5 + data * (gamma * kappa);
+    c.estimated("the game at rest", mean(slope).await, 0.0);
+}
+
+/// 7.7: the best critic of one dimension, E' = (F_data - F_fake)/(γ p_data): no tilt improves it.
+fn critic(c: &mut Checks) {
+    let (gamma, d) = (0.02, 0.1);
+    let density = |x: f64| (-0.5 * x * x).exp() / TAU.sqrt();
+    let (cells, half) = (20_000, 8.0);
+    let h = 2.0 * half / f64::from(cells);
+    let at = |i: i32| -half + (f64::from(i) + 0.5) * h;
+    let (mut below, mut below_fake) = (0.0, 0.0);
+    let mut tilts = [0.0; 3];
+    for i in 0..cells {
+        let x = at(i);
+        let (p, f) = (density(x), density(x - d));
+        let slope = (below + 0.5 * p * h - below_fake - 0.5 * f * h) / (gamma * p);
+        if (x - 0.5 * h).abs() < h {
+            // Data to the left of the fakes: the energy rises to the right, by d/γ.
+            c.close("slope of the critic", slope / (d / gamma), 1.0, 0.01);
+        }
+        let along = [
+            (x.sin(), x.cos()),
+            (x, 1.0),
+            ((-x * x).exp(), -2.0 * x * (-x * x).exp()),
+        ];
+        for (tilt, (value, derivative)) in tilts.iter_mut().zip(along) {
+            *tilt += ((p - f) * value + gamma * p * slope * derivative) * h;
+        }
+        below += p * h;
+        below_fake += f * h;
+    }
+    for tilt in tilts {
+        c.close("tilt of the critic", tilt, 0.0, 1e-4);
+    }
+}
+
+/// 7.8 and 7.11.
+async fn latents(c: &mut Checks, device: &Device) {
+    let z = normals(30, 30, device);
+    let zero = Tensor::<2>::zeros([30, 2], device);
+    let nothing = read(latent_miss(z.clone(), z, zero.clone())).await[0];
+    c.close("miss of the latent itself", f64::from(nothing), 0.0, 1e-5);
+    let nothing = read(latent_divergence(zero.clone(), zero)).await[0];
+    c.close("divergence of the prior", f64::from(nothing), 0.0, 1e-6);
+    // x = a z + s n with the exact posterior: both bounds are tight.
+    let (a, s) = (0.8, 0.6);
+    let total: f64 = a * a + s * s;
+    let variance = s * s / total;
+    let n = 20_000;
+    let (z, e) = (normals(n, 31, device), normals(n, 32, device));
+    let x = z.clone() * a + e * s;
+    let posterior = x.clone() * (a / total);
+    let log_variance = Tensor::<2>::full([n, 2], variance.ln() as f32, device);
+    let miss = f64::from(read(latent_miss(z, posterior.clone(), log_variance.clone())).await[0]);
+    // A dimension's entropy of z given x is ½ log(2πe variance).
+    let conditional = miss / (2 * n) as f64 + 0.5 * TAU.ln();
+    let entropy = 0.5 * (TAU * std::f64::consts::E).ln()
+        + 0.5 * (TAU * std::f64::consts::E * s * s).ln()
+        - conditional;
+    let exact = 0.5 * (TAU * std::f64::consts::E * total).ln();
+    // (z - mean)²/(2 variance) has deviation 1/√2.
+    c.close(
+        "entropy bound is tight",
+        entropy,
+        exact,
+        5.0 * 0.7072 / ((2 * n) as f64).sqrt() + 1e-4,
+    );
+    let divergence = f64::from(read(latent_divergence(posterior.clone(), log_variance)).await[0]);
+    let rest = (x.clone() - posterior * a).powi_scalar(2);
+    let nll = (rest + a * a * variance) * (0.5 / (s * s)) + 0.5 * (TAU * s * s).ln();
+    let elbo = f64::from(read(nll.sum()).await[0]) + divergence;
+    let evidence = x.powi_scalar(2) * (0.5 / total) + 0.5 * (TAU * total).ln();
+    let evidence = f64::from(read(evidence.sum()).await[0]);
+    c.close("evidence bound is tight", elbo / evidence, 1.0, 1e-4);
+}

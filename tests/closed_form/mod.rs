@@ -1,0 +1,72 @@
+//! The methods' closed-form checks, in single precision on any device.
+//!
+//! Invariant: each check compares a number that Basin's own code computed with one from a formula of
+//! the notes; estimates from draws are allowed five of their own standard errors.
+
+mod dcd;
+mod ddaebm;
+mod gaussian;
+
+use burn::tensor::Device;
+use gaussian::Estimate;
+
+/// A number that should come out, and what did.
+pub struct Check {
+    pub name: String,
+    pub got: f64,
+    pub expected: f64,
+    pub tolerance: f64,
+}
+
+/// The checks of one run.
+#[derive(Default)]
+pub struct Checks(Vec<Check>);
+
+impl Checks {
+    fn close(&mut self, name: impl Into<String>, got: f64, expected: f64, tolerance: f64) {
+        self.0.push(Check {
+            name: name.into(),
+            got,
+            expected,
+            tolerance,
+        });
+    }
+
+    /// An estimate within five standard errors of its expectation.
+    fn estimated(&mut self, name: impl Into<String>, got: Estimate, expected: f64) {
+        self.close(name, got.mean, expected, 5.0 * got.error);
+    }
+
+    /// An estimate at least `errors` standard errors away from zero: the check above could fail.
+    fn clearly_off(&mut self, name: impl Into<String>, got: Estimate, errors: f64) {
+        let far = got.mean.abs() > errors * got.error;
+        self.close(name, f64::from(u8::from(far)), 1.0, 0.0);
+    }
+
+    fn holds(&mut self, name: impl Into<String>, yes: bool) {
+        self.close(name, f64::from(u8::from(yes)), 1.0, 0.0);
+    }
+}
+
+/// Every check on `device`, and panics with all that failed.
+pub async fn pass(device: &Device) {
+    let mut checks = Checks::default();
+    dcd::checks(&mut checks, device).await;
+    ddaebm::checks(&mut checks, device).await;
+    let failed: Vec<String> = checks
+        .0
+        .iter()
+        .filter(|c| !((c.got - c.expected).abs() <= c.tolerance))
+        .map(|c| {
+            let Check {
+                name,
+                got,
+                expected,
+                tolerance,
+            } = c;
+            format!("{name}: {got} against {expected} ± {tolerance}")
+        })
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    assert!(checks.0.len() > 60, "only {} checks ran", checks.0.len());
+}
