@@ -61,3 +61,16 @@ export const wild = link("gaussian-pcd", {
   nonsense: 1,
   ...Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`wild${i}`, i])),
 });
+
+// Four methods on one Gaussian.
+const COLUMN = { width: 16, depth: 2, chains: 32, lr: 0.005, warmup: 0, iterations: 5000, ema: 0 };
+const CHAINS = { buffer: 256, steps: 5, "step-size": 0.3 };
+const column = (method, settings) =>
+  `&m=${method}${Object.entries(settings).map(([name, value]) => `~${name}=${value}`).join("")}`;
+
+export const compared = `#v=1&data=gaussian&clock=iterations&grid=32${[
+  column("da-ebm", { ...COLUMN, ...CHAINS, levels: 3 }),
+  column("dcd", COLUMN),
+  column("ddaebm", { ...COLUMN, levels: 2, "generator-width": 16 }),
+  column("energy-discrepancy", COLUMN),
+].join("")}`;

@@ -166,6 +166,14 @@ fn Column(bench: Bench, index: usize, hosts: Hosts) -> impl IntoView {
             .map(|ablation| view! { <Switch ablation /> })
             .collect_view()
     };
+    // How many of the switches are not at their defaults.
+    let changed = move || {
+        let count = state.settings.with(|s| {
+            let switches = ablation::of(s.choice(Key::Method));
+            switches.filter(|a| s.text(a.key) != a.choices[0].0).count()
+        });
+        (count > 0).then(|| format!(": {count} changed"))
+    };
     view! {
         <section
             class="column"
@@ -205,7 +213,10 @@ fn Column(bench: Bench, index: usize, hosts: Hosts) -> impl IntoView {
             <Plane host=hosts.plane tool />
             <Strip host=hosts.strip />
             <p class="quiet">{move || words::method(method.get()).1}</p>
-            <div class="switches">{switches}</div>
+            <details class="switches" hidden=move || ablation::of(method.get()).next().is_none()>
+                <summary>"Ablations"{changed}</summary>
+                {switches}
+            </details>
         </section>
     }
 }

@@ -70,6 +70,7 @@ fn Section(group: Group, heading: &'static str, open: bool) -> impl IntoView {
     }
 }
 
+/// The papers' methods first, then the baselines, and what the chosen one does.
 #[component]
 fn Methods() -> impl IntoView {
     let state = use_state();
@@ -78,11 +79,11 @@ fn Methods() -> impl IntoView {
         let (title, sentence) = words::method(name);
         view! {
             <button
+                title=sentence
                 aria-pressed=move || (now.get() == name).to_string()
                 on:click=move |_| state.set_text(Key::Method, name)
             >
-                <b>{title}</b>
-                <small>{sentence}</small>
+                {title}
             </button>
         }
     };
@@ -90,6 +91,7 @@ fn Methods() -> impl IntoView {
         <div class="methods" role="group" aria-label="Methods">
             {METHODS.iter().map(|name| card(name)).collect_view()}
         </div>
+        <p class="quiet">{move || words::method(now.get()).1}</p>
     }
 }
 
@@ -106,7 +108,8 @@ fn Formula() -> impl IntoView {
             </p>
         }
     };
-    let formula = move || match method.get() {
+    let formula = move || {
+        match method.get() {
         "da-ebm" => view! {
             <p>
                 <i>"p"</i> "(" <i>"x"</i> ", " <i>"t"</i> ") ∝ exp(−" <i>"E"</i> "(" <i>"x"</i> ", "
@@ -119,10 +122,59 @@ fn Formula() -> impl IntoView {
             {update("chains at all t")}
         }
         .into_any(),
+        "dcd" => view! {
+            <p><i>"L"</i> " = KL(" <i>"p"</i> "‖" <i>"q"</i> ") − KL(" <i>"p"</i> <sub>"τ"</sub> "‖" <i>"q"</i> <sub>"τ"</sub> ")"</p>
+            <p>
+                "= ⟨" <i>"E"</i> "(" <i>"x"</i> ") + log ⟨exp(−" <i>"E"</i> "(" <i>"x"</i> " + √τ(" <i>"z"</i> " + "
+                <i>"z′"</i> ")))⟩" <sub>"z′"</sub> "⟩ + const"
+            </p>
+        }
+        .into_any(),
+        "energy-discrepancy" => view! {
+            <p>
+                <i>"L"</i> " = ⟨log(" <i>"w"</i> "/" <i>"M"</i> " + 1/" <i>"M"</i> " Σ" <sub>"j"</sub> " exp(" <i>"E"</i>
+                "(" <i>"x"</i> ") − " <i>"E"</i> "(" <i>"x"</i> " + √τ(" <i>"z"</i> " + " <i>"z"</i> <sub>"j"</sub> "))))⟩"
+            </p>
+        }
+        .into_any(),
+        "ddaebm" => view! {
+            <p>
+                <i>"p"</i> "(" <i>"x"</i> <sub>"k"</sub> " | " <i>"x"</i> <sub>"k+1"</sub> ") ∝ exp(−" <i>"E"</i> "("
+                <i>"x"</i> <sub>"k"</sub> ", " <i>"k"</i> ")) " <i>"q"</i> "(" <i>"x"</i> <sub>"k+1"</sub> " | "
+                <i>"x"</i> <sub>"k"</sub> ")"
+            </p>
+            <p>
+                <i>"L"</i> <sub>"E"</sub> " = ⟨" <i>"E"</i> "⟩" <sub>"data"</sub> " − ⟨" <i>"E"</i> "⟩"
+                <sub>"generator"</sub> " + γ/2 ⟨|∇" <i>"E"</i> "|²⟩" <sub>"data"</sub>
+            </p>
+        }
+        .into_any(),
+        "nce" => view! {
+            <p>
+                <i>"L"</i> " = ⟨log(1 + exp(−" <i>"h"</i> "))⟩" <sub>"data"</sub> " + " <i>"M"</i> " ⟨log(1 + exp("
+                <i>"h"</i> "))⟩" <sub>"noise"</sub>
+            </p>
+            <p><i>"h"</i> " = −" <i>"E"</i> " − log " <i>"M p"</i> <sub>"noise"</sub></p>
+        }
+        .into_any(),
+        "dsm" => view! {
+            <p>
+                <i>"L"</i> " = ½ ⟨|σ ∇" <i>"E"</i> "(" <i>"x"</i> " + σ" <i>"z"</i> ") − " <i>"z"</i> "|²⟩"
+            </p>
+        }
+        .into_any(),
+        "ssm" => view! {
+            <p>
+                <i>"L"</i> " = ⟨½ (" <i>"v"</i> "·∇" <i>"E"</i> ")² − " <i>"v"</i> "·(∇²" <i>"E"</i> ") " <i>"v"</i>
+                "⟩" <sub>"data"</sub>
+            </p>
+        }
+        .into_any(),
         name => {
             let from = match name {
                 "pcd" => "persistent chains",
                 "cd" => "K steps from data",
+                "drl" => "K steps from xₜ₊₁",
                 _ => "K steps from noise",
             };
             view! {
@@ -133,6 +185,7 @@ fn Formula() -> impl IntoView {
             }
             .into_any()
         }
+    }
     };
     view! { <div class="formula">{formula}</div> }
 }
