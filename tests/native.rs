@@ -290,3 +290,94 @@ fn a_runaway_stops_with_advice() {
     assert!(last["iterations"].as_u64() < last["ran_away"].as_u64());
     assert!(has_checkpoint(folder.path()));
 }
+
+/// A study of seconds: one object a run, a table, a figure; done runs are not done again.
+#[test]
+fn a_study_trains_measures_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let arguments = [
+        "study2d",
+        "--densities",
+        "gaussian,8-gaussians",
+        "--methods",
+        "dcd,nce",
+        "--seeds",
+        "1",
+        "--budget",
+        "2s",
+        "--json",
+        "study.json",
+        "--figure",
+        "study.svg",
+        "--table",
+        "study.md",
+    ];
+    let first = basin(folder, &arguments);
+    assert!(first.status.success(), "{first:?}");
+    let read = || -> Vec<serde_json::Value> {
+        serde_json::from_slice(&std::fs::read(folder.join("study.json")).unwrap()).unwrap()
+    };
+    let rows = read();
+    assert_eq!(rows.len(), 4);
+    for row in &rows {
+        for number in [
+            "seed",
+            "kl_truth_model",
+            "kl_model_truth",
+            "mass_error",
+            "iterations",
+            "seconds",
+        ] {
+            assert!(
+                row[number].as_f64().is_some_and(f64::is_finite),
+                "{number}: {row}"
+            );
+        }
+        // Two seconds of training, and at least one slice of it.
+        assert!(row["iterations"].as_u64().unwrap() >= 10, "{row}");
+    }
+    let table = std::fs::read_to_string(folder.join("study.md")).unwrap();
+    assert!(table.contains("| 8-gaussians | "), "{table}");
+    let figure = std::fs::read_to_string(folder.join("study.svg")).unwrap();
+    // The truth and two methods for each of two densities.
+    assert_eq!(figure.matches("<image").count(), 6);
+    assert!(basin(folder, &arguments).status.success());
+    assert_eq!(read(), rows);
+    let lines = basin(
+        folder,
+        &[
+            "study2d",
+            "--densities",
+            "gaussian",
+            "--methods",
+            "dcd",
+            "--seeds",
+            "1",
+            "--budget",
+            "1s",
+            "--json",
+            "-",
+        ],
+    );
+    assert!(lines.status.success(), "{lines:?}");
+    let text = String::from_utf8(lines.stdout).unwrap();
+    assert_eq!(text.trim().lines().count(), 1, "{text}");
+    let row: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
+    assert_eq!(
+        (row["density"].as_str(), row["method"].as_str()),
+        (Some("gaussian"), Some("dcd"))
+    );
+    for bad in [
+        ["--methods", "gan"],
+        ["--budget", "soon"],
+        ["--densities", "mars"],
+    ] {
+        let told = basin(folder, &["study2d", bad[0], bad[1]]);
+        assert!(!told.status.success());
+        assert!(
+            String::from_utf8_lossy(&told.stderr).contains(bad[1]),
+            "{told:?}"
+        );
+    }
+}
