@@ -244,6 +244,10 @@ pub struct Comparison {
     pub steps: u64,
     pub target: u64,
     pub runs: Vec<ChainRun>,
+    /// Whether the chains from noise start at samples that the method's own sampler gave.
+    pub sampled: bool,
+    /// KL(truth ‖ model) of the energy, in nats.
+    pub kl: f32,
     /// True mass of each mode.
     pub mass_truth: Vec<f32>,
     /// Mass of each mode under the model.

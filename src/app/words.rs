@@ -197,30 +197,55 @@ pub fn verdict(comparison: &Comparison) -> Verdict {
             text: "No chain from noise came down to t = 0: make both runs longer.".into(),
         };
     }
-    if start > AGREE {
-        return Verdict {
-            agree: Some(false),
-            text: format!(
+    let against = against_truth(comparison, from_noise, from_data);
+    let (agree, text) = if start > AGREE {
+        (
+            false,
+            format!(
                 "They disagree: long chains from noise and from data still differ by {start:.2}. \
                  Neither has found its way around this energy."
             ),
-        };
-    }
-    if length > AGREE {
-        return Verdict {
-            agree: Some(false),
-            text: format!(
+        )
+    } else if length > AGREE {
+        (
+            false,
+            format!(
                 "They disagree: short and long chains differ by {length:.2}. What a short chain \
                  shows is not what exp(−E) says."
             ),
-        };
-    }
+        )
+    } else {
+        (
+            true,
+            format!(
+                "They agree: short and long chains differ by {length:.2}, starts by {start:.2}."
+            ),
+        )
+    };
     Verdict {
-        agree: Some(true),
-        text: format!(
-            "They agree: short and long chains differ by {length:.2}, starts by {start:.2}."
-        ),
+        agree: Some(agree),
+        text: format!("{text} {against}"),
     }
+}
+
+/// Holds samples, long run and density against the truth.
+fn against_truth(comparison: &Comparison, from_noise: &ChainRun, from_data: &ChainRun) -> String {
+    let truth = ChainRun {
+        masses: comparison.mass_truth.clone(),
+        ..ChainRun::default()
+    };
+    let (samples, long) = (distance(from_noise, &truth), distance(from_data, &truth));
+    let kl = number(comparison.kl);
+    let unit = if truth.masses.len() < 2 { " (MMD)" } else { "" };
+    let verdict = match (samples <= AGREE, long <= AGREE) {
+        (true, true) => "Both agree with the truth",
+        (false, true) => "The long run from data agrees with the truth, the samples do not",
+        (true, false) => "The samples agree with the truth, the long run from data does not",
+        (false, false) => "Neither agrees with the truth",
+    };
+    format!(
+        "{verdict}: samples are off by {samples:.2}, the long run by {long:.2}{unit}; the density's KL is {kl}."
+    )
 }
 
 fn distance(a: &ChainRun, b: &ChainRun) -> f32 {
@@ -274,6 +299,8 @@ mod tests {
 
     fn comparison(short: &[f32], noise: &[f32], data: &[f32]) -> Comparison {
         Comparison {
+            mass_truth: vec![0.5, 0.5],
+            kl: 0.25,
             steps: 1000,
             target: 1000,
             runs: vec![
@@ -297,6 +324,20 @@ mod tests {
         let stuck = verdict(&comparison(&even, &[0.1, 0.9], &even));
         assert_eq!(stuck.agree, Some(false));
         assert!(stuck.text.contains("0.40"), "{}", stuck.text);
+    }
+
+    #[test]
+    fn verdicts_hold_both_against_the_truth() {
+        let (even, odd) = ([0.5, 0.5], [0.9, 0.1]);
+        let say = |noise: &[f32], data: &[f32]| verdict(&comparison(noise, noise, data)).text;
+        assert!(say(&even, &even).contains("Both agree with the truth: samples are off by 0.00"));
+        assert!(say(&even, &odd).contains("The samples agree with the truth"));
+        assert!(say(&odd, &even).contains("The long run from data agrees"));
+        let neither = say(&odd, &odd);
+        assert!(
+            neither.contains("Neither") && neither.contains("KL is 0.250"),
+            "{neither}"
+        );
     }
 
     #[test]

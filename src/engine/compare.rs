@@ -46,6 +46,7 @@ pub struct Comparing {
     done: u64,
     groups: [Group; 2],
     mass_model: Vec<f32>,
+    kl: f32,
 }
 
 /// Chains from one kind of start.
@@ -104,6 +105,7 @@ impl Comparing {
         };
         let target = run.settings.int(Key::LongSteps) as u64;
         let groups = [from_noise, single(true, 0, data)];
+        let (mass_model, kl) = run.model_against_truth().await?;
         Ok(Self {
             model: run.model(),
             density: run.density.clone(),
@@ -117,7 +119,8 @@ impl Comparing {
             target,
             done: 0,
             groups,
-            mass_model: run.model_masses().await?,
+            mass_model,
+            kl,
             device,
         })
     }
@@ -207,6 +210,8 @@ impl Comparing {
             steps: self.done,
             target: self.target,
             runs: short.chain(long).collect(),
+            sampled: self.way.ends(),
+            kl: self.kl,
             mass_truth: self
                 .density
                 .modes()

@@ -131,14 +131,12 @@ impl Train2d {
         Ok(logs.collect())
     }
 
-    /// Mass of each mode under the model at t = 0.
-    pub(super) async fn model_masses(&self) -> Result<Vec<f32>, TrainError> {
+    /// Mass of each mode under the model at t = 0, and KL(truth ‖ model).
+    pub(super) async fn model_against_truth(&self) -> Result<(Vec<f32>, f32), TrainError> {
         let (log_density, _) = self.model_on_grid(&self.truth).await?;
-        Ok(truth2d::masses(
-            &log_density,
-            &self.truth.mode,
-            self.truth.modes,
-        ))
+        let masses = truth2d::masses(&log_density, &self.truth.mode, self.truth.modes);
+        let kl = truth2d::kl(&self.truth.log_density, &log_density);
+        Ok((masses, kl as f32))
     }
 
     /// Mass of each mode among the persistent chains at t = 0, every chain counted with its chance

@@ -56,11 +56,11 @@ pub fn clip_to_norm(gradient: Tensor<1>, clip: f64) -> (Tensor<1>, Tensor<1>) {
     (gradient * factor, norm)
 }
 
-/// The running average of weights after `flat` follows `iteration` others, with this `memory`; shorter
-/// at first, so that fresh weights are soon forgotten.
+/// The running average of weights after `flat` follows `iteration` others, with this `memory`; at first
+/// over the last third of them, so that fresh weights are soon forgotten.
 pub fn averaged(average: &Tensor<1>, flat: &Tensor<1>, memory: f64, iteration: u64) -> Tensor<1> {
     let past = iteration as f64;
-    let memory = memory.min((1.0 + past) / (10.0 + past));
+    let memory = memory.min((1.0 + past) / (4.0 + past));
     average.clone() * memory + flat.clone() * (1.0 - memory)
 }
 

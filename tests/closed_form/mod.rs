@@ -56,7 +56,11 @@ pub async fn pass(device: &Device) {
     let failed: Vec<String> = checks
         .0
         .iter()
-        .filter(|c| !((c.got - c.expected).abs() <= c.tolerance))
+        .filter(|c| {
+            let off = (c.got - c.expected).abs();
+            // A difference that is no number fails too.
+            off.is_nan() || off > c.tolerance
+        })
         .map(|c| {
             let Check {
                 name,

@@ -104,9 +104,18 @@ fn Plot(index: usize) -> impl IntoView {
             run.with(|run| paint(&canvas, run.as_ref().map_or(&[], |run| &run.points)));
         }
     });
+    let sampled = Memo::new(move |_| {
+        state
+            .run
+            .with(|run| run.comparison.as_ref().is_some_and(|c| c.sampled))
+    });
     let caption = move || {
         run.get().map(|ChainRun { from_data, steps, masses, mmd, acceptance, ess, r_hat, .. }| {
-            let start = if from_data { "data" } else { "noise" };
+            let start = match (from_data, sampled.get()) {
+                (true, _) => "data",
+                (false, true) => "samples",
+                (false, false) => "noise",
+            };
             let masses: Vec<String> = masses.iter().map(|m| format!("{m:.2}")).collect();
             let masses = (masses.len() > 1).then(|| {
                 view! { <small class="one-line" title=masses.join(" ")>"masses " {masses.join(" ")}</small> }
