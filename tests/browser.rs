@@ -38,6 +38,13 @@ async fn the_closed_form_checks_pass_on_webgpu() {
 }
 
 #[wasm_bindgen_test]
+async fn the_papers_methods_agree_with_the_cpu() {
+    for method in ["dcd", "ddaebm"] {
+        parity::method_agrees(method, &[], webgpu().await).await;
+    }
+}
+
+#[wasm_bindgen_test]
 async fn the_wasm_cpu_gives_the_golden_run() {
     parity::compare(&parity::measure(Device::flex()).await, 1e-4);
 }

@@ -6,6 +6,7 @@ mod parity;
 
 use basin::engine::{Checkpoint, Train2d, block_on, self_test};
 use basin::kernel::{Network, Program, What};
+use basin::settings::{Key, METHODS};
 use burn::tensor::{Device, DeviceKind};
 use std::sync::OnceLock;
 
@@ -32,6 +33,17 @@ fn the_self_test_passes() {
 #[test]
 fn the_closed_form_checks_pass() {
     block_on(closed_form::pass(&gpu()));
+}
+
+#[test]
+fn every_method_agrees_with_the_cpu() {
+    for method in METHODS {
+        block_on(parity::method_agrees(method, &[], gpu()));
+    }
+    for estimator in ["fp-stein", "fp-noised", "fp-clean", "anti"] {
+        let changes = [(Key::Estimator, estimator), (Key::Diffusion, "vp")];
+        block_on(parity::method_agrees("dcd", &changes, gpu()));
+    }
 }
 
 #[test]
