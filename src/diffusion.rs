@@ -5,22 +5,16 @@
 
 use crate::settings::{Key, Settings};
 
-/// Deviation of the noise of a VP schedule, in data units: about that of the data sets of the plane,
-/// which amounts to the data's being standardised, as DDAEBM's are.
-const PLANE: f64 = 1.0;
-
 /// Least and largest rate of the VP schedules: the image models' full one, and the weak one of the
 /// released code for the plane (arXiv 2403.01666).
 const FULL_VP: [f64; 2] = [0.1, 20.0];
 const WEAK_VP: [f64; 2] = [0.01, 0.1];
 
-/// A variance-preserving discrete diffusion, x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) scale eps.
+/// A variance-preserving discrete diffusion, x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     beta: Vec<f64>,
     abar: Vec<f64>,
-    /// Deviation of pure noise.
-    scale: f64,
     /// Levels that have an energy; the noisiest may have none.
     modelled: usize,
 }
@@ -53,7 +47,7 @@ impl Schedule {
                     "vp-weak" => WEAK_VP,
                     _ => FULL_VP,
                 };
-                Self::vp(steps, range, PLANE).without_last()
+                Self::vp(steps, range).without_last()
             }
             _ => Self::clean(),
         }
@@ -79,8 +73,8 @@ impl Schedule {
     }
 
     /// `abar_i = exp(-s_i² (high - low) / 2 - s_i low)` at s_i = i/steps (1 - eps) + eps, eps = 1e-3
-    /// (arXiv 2403.01666, released code), with noise of deviation `scale`.
-    pub fn vp(steps: usize, [low, high]: [f64; 2], scale: f64) -> Self {
+    /// (arXiv 2403.01666, released code).
+    pub fn vp(steps: usize, [low, high]: [f64; 2]) -> Self {
         const FIRST: f64 = 1e-3;
         let abar = |i: usize| {
             let s = i as f64 / steps as f64 * (1.0 - FIRST) + FIRST;
@@ -90,10 +84,7 @@ impl Schedule {
             0 => 1.0 - abar(0),
             _ => 1.0 - abar(i) / abar(i - 1),
         });
-        Self {
-            scale,
-            ..Self::from_betas(beta.collect())
-        }
+        Self::from_betas(beta.collect())
     }
 
     /// The same levels with no energy at the noisiest: conditional models start from its noise.
@@ -119,7 +110,6 @@ impl Schedule {
             .collect();
         Self {
             modelled: beta.len(),
-            scale: 1.0,
             beta,
             abar,
         }
@@ -130,17 +120,12 @@ impl Schedule {
         self.modelled
     }
 
-    /// Deviation of pure noise.
-    pub fn scale(&self) -> f64 {
-        self.scale
-    }
-
     /// Noise variance added by the step into level `t`; 0 for the clean level.
     pub fn beta(&self, t: usize) -> f64 {
-        self.beta[t] * self.scale * self.scale
+        self.beta[t]
     }
 
-    /// What the step into level `t` leaves of the level before: sqrt(1 - beta_t) at scale 1.
+    /// What the step into level `t` leaves of the level before: sqrt(1 - beta_t).
     pub fn step_signal(&self, t: usize) -> f64 {
         (1.0 - self.beta[t]).sqrt()
     }
@@ -151,7 +136,7 @@ impl Schedule {
         Posterior {
             clean: beta * self.abar[t].sqrt() / rest,
             noisy: (1.0 - self.abar[t]) * (1.0 - beta).sqrt() / rest,
-            deviation: self.scale * (beta * (1.0 - self.abar[t]) / rest).sqrt(),
+            deviation: (beta * (1.0 - self.abar[t]) / rest).sqrt(),
         }
     }
 
@@ -172,9 +157,9 @@ impl Schedule {
             .collect()
     }
 
-    /// Deviation of the total noise at level `t`: sqrt(1 - abar_t) times the scale.
+    /// Deviation of the total noise at level `t`: sqrt(1 - abar_t).
     pub fn noise(&self, t: usize) -> f64 {
-        self.scale * (1.0 - self.abar[t]).sqrt()
+        (1.0 - self.abar[t]).sqrt()
     }
 }
 
@@ -207,8 +192,8 @@ mod tests {
     /// DDAEBM notes, table 1.3.
     #[test]
     fn vp_matches_the_published_tables() {
-        let full = Schedule::vp(4, FULL_VP, 1.0);
-        let weak = Schedule::vp(4, WEAK_VP, 1.0);
+        let full = Schedule::vp(4, FULL_VP);
+        let weak = Schedule::vp(4, WEAK_VP);
         let close = |a: f64, b: f64| assert!((a - b).abs() < 6e-6, "{a} against {b}");
         for (k, abar) in [0.99989, 0.52169, 0.07867, 0.00343, 4.3e-5]
             .into_iter()
@@ -248,16 +233,15 @@ mod tests {
         }
     }
 
-    /// DDAEBM notes, 7.1: the posterior agrees with the marginals, at any scale.
+    /// DDAEBM notes, 7.1: the posterior agrees with the marginals.
     #[test]
     fn posteriors_agree_with_the_marginals() {
-        let cases: [(Schedule, f64); 4] = [
-            (Schedule::vp(4, FULL_VP, 2.0), 2.0),
-            (Schedule::vp(8, WEAK_VP, 1.0), 1.0),
-            (Schedule::vp(1, FULL_VP, 1.0), 1.0),
-            (Schedule::cumulative_ramp(6, 0.05, 0.3), 1.0),
-        ];
-        for (schedule, scale) in cases {
+        for schedule in [
+            Schedule::vp(4, FULL_VP),
+            Schedule::vp(8, WEAK_VP),
+            Schedule::vp(1, FULL_VP),
+            Schedule::cumulative_ramp(6, 0.05, 0.3),
+        ] {
             for k in 0..schedule.beta.len() - 1 {
                 let Posterior {
                     clean,
@@ -269,10 +253,9 @@ mod tests {
                 let variance = (noisy * schedule.noise(k + 1)).powi(2) + deviation.powi(2);
                 assert!((variance - schedule.noise(k).powi(2)).abs() < 1e-12);
                 if k > 0 {
-                    let precision = scale.powi(2) / deviation.powi(2);
                     let expected = 1.0 / (1.0 - schedule.abar[k])
                         + (1.0 - schedule.beta[k + 1]) / schedule.beta[k + 1];
-                    assert!((precision / expected - 1.0).abs() < 1e-9);
+                    assert!((deviation.powi(-2) / expected - 1.0).abs() < 1e-9);
                 }
             }
         }
@@ -285,7 +268,7 @@ mod tests {
         assert_eq!(Schedule::from_settings(&settings).levels(), 6);
         settings.set_text(Key::Method, "ddaebm").unwrap();
         let schedule = Schedule::from_settings(&settings);
-        assert_eq!((schedule.levels(), schedule.scale()), (6, 2.0));
+        assert_eq!((schedule.levels(), schedule.beta.len()), (6, 7));
         settings.set_text(Key::Method, "dcd").unwrap();
         assert_eq!(Schedule::from_settings(&settings).levels(), 1);
     }

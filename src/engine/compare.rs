@@ -85,8 +85,7 @@ impl Comparing {
         let data = Tensor::from_data(TensorData::new(data.into_flattened(), [CHAINS, 2]), &device);
         let noise = |n: usize| {
             let z = Draws::new(seed, Stream::EvaluationStart, 2).normals(2 * n);
-            let z = Tensor::<2>::from_data(TensorData::new(z, [n, 2]), &device);
-            z * run.schedule.scale()
+            Tensor::<2>::from_data(TensorData::new(z, [n, 2]), &device)
         };
         let single = |from_data: bool, level: usize, x: Tensor<2>| {
             let member = membership_of(level, levels, CHAINS, &device);

@@ -158,8 +158,7 @@ impl Exchanging<'_> {
     pub fn start(run: &Train2d, count: usize) -> Tensor<2> {
         let seed = run.settings.int(Key::Seed) as u64;
         let noise = Draws::new(seed, Stream::EvaluationStart, 0).normals(2 * count);
-        let noise = Tensor::<2>::from_data(TensorData::new(noise, [count, 2]), &run.device);
-        noise * run.schedule.scale()
+        Tensor::from_data(TensorData::new(noise, [count, 2]), &run.device)
     }
 
     /// `k` transitions on the chains' levels, then one exchange.

@@ -98,7 +98,6 @@ impl Train2d {
         }
         let start = Draws::new(seed, Stream::EvaluationStart, step).normals(2 * n);
         let start = Tensor::<2>::from_data(TensorData::new(start, [n, 2]), &self.device);
-        let start = start * self.schedule.scale();
         (0..levels).rev().fold(start, |x, t| match way {
             Way::Recovery => moves(t, k, x.clone(), Some(x)),
             _ => moves(t, ANNEALED, x, None),

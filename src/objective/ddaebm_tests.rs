@@ -155,7 +155,7 @@ fn no_noise_is_added_at_the_cleanest_level() {
     let table = Table::set(&[]);
     let o = &table.objective;
     let deviation = values(o.generator.deviation(&table.data.member));
-    let schedule = Schedule::vp(4, [0.1, 20.0], 2.0);
+    let schedule = Schedule::vp(4, [0.1, 20.0]);
     for (i, deviation) in deviation.into_iter().enumerate() {
         let expected = match i % 4 {
             0 => 0.0,

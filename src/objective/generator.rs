@@ -22,8 +22,6 @@ pub struct Generator {
     pub latents: usize,
     pub drawn: bool,
     levels: usize,
-    /// Deviation of pure noise.
-    scale: f64,
     /// `[1, levels]` each: what is taken of the clean guess and of x_{k+1}, and the noise.
     clean: Tensor<2>,
     noisy: Tensor<2>,
@@ -46,7 +44,6 @@ impl Generator {
             latents,
             drawn: settings.on(Key::Latent),
             levels,
-            scale: schedule.scale(),
             clean: row(&|k| schedule.posterior(k).clean),
             noisy: row(&|k| schedule.posterior(k).noisy),
             deviation: row(&|k| {
@@ -135,7 +132,7 @@ impl Generator {
         mut polish: impl FnMut(usize, Tensor<2>, Tensor<2>) -> Tensor<2>,
     ) -> Tensor<2> {
         let start = Draws::new(seed, Stream::GeneratorStart, step).normals(2 * n);
-        let mut x = Tensor::<2>::from_data(TensorData::new(start, [n, 2]), device) * self.scale;
+        let mut x = Tensor::<2>::from_data(TensorData::new(start, [n, 2]), device);
         for k in (0..self.levels).rev() {
             let streams = [Stream::SampleLatent, Stream::SampleNoise];
             let draws = self.noise(seed, streams, step * 64 + k as u64, n, device);

@@ -187,14 +187,19 @@ fn without_chains(s: &mut Settings) {
     set(s, Key::StepSize, "0.3");
 }
 
-/// DDAEBM's toy recipe (notes, 2.5 and 6.1) with the full VP schedule.
+/// DDAEBM with the full VP schedule. The energy is the slow player and the average of its weights
+/// long: its level at far modes swings about the right one (docs/methods.md).
 fn adversarial(s: &mut Settings) {
     set(s, Key::Activation, "silu");
-    set(s, Key::Chains, "200");
+    set(s, Key::Width, "64");
+    set(s, Key::GeneratorWidth, "64");
+    set(s, Key::Chains, "128");
     set(s, Key::Levels, "4");
-    set(s, Key::Beta2, "0.9");
-    set(s, Key::Clip, "10");
-    set(s, Key::Ema, "0.999");
+    set(s, Key::StepSize, "0.3");
+    set(s, Key::LearningRate, "0.0001");
+    set(s, Key::GeneratorRate, "0.001");
+    set(s, Key::Ema, "0.9998");
+    set(s, Key::Decay, "off");
     set(s, Key::Iterations, "20000");
 }
 

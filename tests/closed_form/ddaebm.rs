@@ -22,7 +22,7 @@ pub async fn checks(c: &mut Checks, device: &Device) {
 
 /// 7.2: a generator that knows x_0 gives the marginal.
 async fn oracle(c: &mut Checks, device: &Device) {
-    let schedule = Schedule::vp(4, FULL_VP, 1.0);
+    let schedule = Schedule::vp(4, FULL_VP);
     let n = 20_000;
     for k in 0..4 {
         let p = schedule.posterior(k);
