@@ -280,3 +280,34 @@ fn points_without_points_say_so() {
             .contains("no points")
     );
 }
+
+#[test]
+fn samples_lie_on_their_modes_and_nothing_else_does() {
+    for name in crate::settings::DATASETS.iter().filter(|n| **n != "points") {
+        let mut settings = Settings::default();
+        settings.set_text(Key::Dataset, name).unwrap();
+        let density = Density::from_settings(&settings).unwrap();
+        let draws = Draws::new(5, Stream::Test, 0);
+        let on = density.sample(2000, &draws);
+        let on = on.iter().filter(|x| density.covers(**x)).count();
+        // Beyond four deviations lies exp(-8) of a Gaussian of the plane: one in 3,000.
+        assert!(on >= 1994, "{name}: {on}");
+        assert!(!density.covers([20.0, -20.0]), "{name}");
+        assert!(density.finest_variance() > 0.0, "{name}");
+    }
+}
+
+#[test]
+fn the_finest_variance_is_that_of_the_noise() {
+    let mut settings = Settings::default();
+    for (name, expected) in [
+        ("four-rings", 0.01),
+        ("8-gaussians", 0.04),
+        ("checkerboard", 1.0 / 3.0),
+    ] {
+        settings.set_text(Key::Dataset, name).unwrap();
+        let density = Density::from_settings(&settings).unwrap();
+        let got = density.finest_variance();
+        assert!((got / expected - 1.0).abs() < 1e-6, "{name}: {got}");
+    }
+}

@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::scene::Picture;
-use crate::engine::{Comparing, block_on, fresh_samples};
+use crate::engine::{Comparing, Way, block_on, fresh_samples, squared_mmd};
 use crate::protocol::Camera;
 use crate::settings::METHODS;
 
@@ -146,8 +146,66 @@ fn the_joint_model_learns_levels_too() {
     for share in &report.level_share {
         assert!((share - 0.25).abs() < 0.12, "{:?}", report.level_share);
     }
-    let fresh = block_on(fresh_samples(&run, 100, 3, 200)).unwrap();
-    assert_eq!(fresh.points.len(), 100);
+    // Every way from noise ends at the same Gaussian.
+    let data = run
+        .density()
+        .sample(400, &Draws::new(1, Stream::Evaluation, 77));
+    for way in ["own", "annealed", "exchange"] {
+        let mut next = run.settings().clone();
+        next.set_text(Key::Generate, way).unwrap();
+        run.configure(next);
+        let fresh = block_on(fresh_samples(&run, 400, 6, 400)).unwrap();
+        assert_eq!(fresh.points.len(), 400, "{way}");
+        let apart = squared_mmd(&fresh.points, &data);
+        assert!(apart < 0.02, "{way}: {apart}");
+    }
+    // A start that nothing has moved is far off.
+    let noise = Draws::new(1, Stream::Test, 0).normals(800);
+    let noise: Vec<_> = noise.chunks_exact(2).map(|z| [z[0], z[1]]).collect();
+    assert!(squared_mmd(&noise, &data) > 0.05);
+}
+
+#[test]
+fn every_method_gives_samples_by_every_way() {
+    for method in METHODS {
+        let mut run = train(tiny(&[(Key::Method, method), (Key::Refine, "2")]), 12);
+        for way in ["own", "annealed", "exchange"] {
+            let mut next = run.settings().clone();
+            next.set_text(Key::Generate, way).unwrap();
+            next.set_text(Key::ShortSteps, "10").unwrap();
+            next.set_text(Key::LongSteps, "100").unwrap();
+            run.configure(next);
+            let fresh = block_on(fresh_samples(&run, 30, 1, 300)).unwrap();
+            assert_eq!(fresh.points.len(), 30, "{method} {way}");
+            assert!(fresh.points.iter().flatten().all(|v| v.is_finite()));
+            let mut comparing = block_on(Comparing::start(&run)).unwrap();
+            while !comparing.finished() {
+                block_on(comparing.advance()).unwrap();
+            }
+            let c = comparing.comparison();
+            assert_eq!(c.sampled, Way::of(run.settings()).ends(), "{method} {way}");
+            assert!(c.kl.is_finite() && c.runs.len() == 4, "{method} {way}");
+        }
+    }
+}
+
+/// DCD notes, 1.3: without its correction the loss falls without bound, and the run says so.
+#[test]
+fn uncorrected_negatives_run_away() {
+    let settings = tiny(&[
+        (Key::Method, "dcd"),
+        (Key::Estimator, "uncorrected"),
+        (Key::LearningRate, "0.02"),
+        (Key::Clip, "0"),
+        (Key::Warmup, "0"),
+        (Key::Decay, "off"),
+    ]);
+    let mut run = Train2d::new(settings, Device::flex()).unwrap();
+    let lost = (0..60).find_map(|_| {
+        block_on(run.advance(10)).unwrap();
+        block_on(run.report(None)).unwrap().runaway()
+    });
+    assert!(lost.is_some_and(|loss| loss < -100.0), "{lost:?}");
 }
 
 #[test]

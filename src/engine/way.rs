@@ -65,7 +65,9 @@ impl Train2d {
         let steps = self.tuned_steps();
         let levels = self.schedule.levels();
         let model = self.model();
-        let forward = ForwardStep::new(&self.schedule, &self.device);
+        // Only conditional models have a level above their noisiest.
+        let forward =
+            (way != Way::Annealed).then(|| ForwardStep::new(&self.schedule, &self.device));
         let moves = |t: usize, k: usize, x: Tensor<2>, above: Option<Tensor<2>>| {
             if k == 0 {
                 return x;
@@ -77,7 +79,7 @@ impl Train2d {
             let deviation = (member.clone() * steps.clone().unsqueeze::<2>()).sum_dim(1);
             let energy = model.at(member.clone());
             let kernel = kernel(&self.settings);
-            let Some(above) = above else {
+            let (Some(above), Some(forward)) = (above, &forward) else {
                 return run(kernel, &energy, x, &deviation, &noise).x;
             };
             let [signal, variance] = forward.at(&member);

@@ -3,6 +3,7 @@
 use super::address::Entry;
 use super::browser::{bytes_of, message_of};
 use super::own_points;
+use super::page::Page;
 use super::state::{State, use_state};
 use crate::protocol::Command;
 use crate::settings::Settings;
@@ -74,6 +75,12 @@ pub fn accept_drops(state: State) {
 
 /// Does with a file what its name says it is for.
 fn open(state: State, file: File) {
+    if Page::now() == Page::Compare {
+        return state.note(
+            "Files open on the Train page: go there and drop it again.".into(),
+            true,
+        );
+    }
     let name = file.name().to_lowercase();
     if !name.ends_with(".safetensors") && !name.ends_with(".json") {
         own_points::open(state, file);

@@ -20,9 +20,9 @@ pub fn listen(state: State, bench: Bench) {
     window_event_listener(ev::popstate, move |_| follow());
     window_event_listener(ev::hashchange, move |_| follow());
     window_event_listener_untyped("visibilitychange", move |_| {
-        let hidden = document().hidden();
-        state.send(Command::Hidden(hidden));
-        bench.first().send(Command::Hidden(hidden));
+        let (hidden, compares) = (document().hidden(), Page::now() == Page::Compare);
+        state.send(Command::Hidden(hidden || compares));
+        bench.first().send(Command::Hidden(hidden || !compares));
     });
     window_event_listener(ev::keydown, move |event| {
         let Some(command) = shortcut(&event) else {
