@@ -2,9 +2,9 @@
 //
 // In: energy and truth at `view.level` on a grid of side `view.grid`, x fastest, lowest y first;
 // range, one row a level: lowest energy, highest energy, log Z, highest true density.
-// Out: an opaque colour. Density: (exp(-E) / Z over the higher of the model's and the truth's
-// peak) to the power GAMMA. Energy: likely is bright, as for the density. Difference: the
-// density minus the truth, over the same peak. Energies, not colours, are interpolated.
+// Out: an opaque colour. Density: (exp(-E) / Z over the truth's peak, 1 at most) to the power GAMMA,
+// so that models compare. Energy: likely is bright, as for the density. Difference: the density
+// minus the truth, over the same peak. Energies, not colours, are interpolated.
 // BLANK outside the grids and where a value is no number.
 
 @group(0) @binding(1) var<storage, read> energy: array<f32>;
@@ -26,7 +26,7 @@ fn shade(@builtin(position) position: vec4f) -> @location(0) vec4f {
     let nats = e - row.x;
     let change = fwidth(nats);
 
-    let peak = max(-row.x - row.z, log(max(row.w, 1e-30)));
+    let peak = log(max(row.w, 1e-30));
     let height = min(-e - row.z - peak, 0.0);
     var value = exp(GAMMA * height);
     var colour = sequential(value);

@@ -25,7 +25,7 @@ fn shade(@builtin(position) position: vec4f) -> @location(0) vec4f {
     let cell = near.cell + level * view.grid * view.grid;
     let e = dot(near.weight, vec4f(energy[cell.x], energy[cell.y], energy[cell.z], energy[cell.w]));
     let row = range[level];
-    let peak = max(-row.x - row.z, log(max(row.w, 1e-30)));
+    let peak = log(max(row.w, 1e-30));
     let value = exp(GAMMA * min(-e - row.z - peak, 0.0));
     let colour = select(BLANK, sequential(value), finite(e + row.z));
 

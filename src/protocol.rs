@@ -200,6 +200,8 @@ pub struct Report {
     pub seconds: f64,
     /// Losses of the iterations since the report before, oldest first.
     pub losses: Vec<f32>,
+    /// A loss beyond this, either way, is a runaway.
+    pub loss_limit: f32,
     /// Length of the last gradient, before clipping.
     pub gradient: f32,
     /// Learning rate of the last iteration.
@@ -225,12 +227,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// A loss beyond this is a runaway: healthy ones stay near zero.
-    pub const LOSS_LIMIT: f32 = 100.0;
-
     /// The first loss that is no number or left its bounds, if any did.
     pub fn runaway(&self) -> Option<f32> {
-        let bounded = |loss: f32| loss.is_finite() && loss.abs() <= Self::LOSS_LIMIT;
+        let bounded = |loss: f32| loss.is_finite() && loss.abs() <= self.loss_limit;
         self.losses.iter().copied().find(|&loss| !bounded(loss))
     }
 }
@@ -323,6 +322,7 @@ mod tests {
     fn a_runaway_loss_is_seen() {
         let report = |losses: &[f32]| Report {
             losses: losses.to_vec(),
+            loss_limit: 100.0,
             ..Report::default()
         };
         assert_eq!(report(&[0.1, -3.0]).runaway(), None);

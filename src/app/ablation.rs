@@ -39,7 +39,7 @@ pub const ABLATIONS: &[Ablation] = &[
     ablation("da-ebm", Key::Reinit, "Persistence", &[("0", "On"), ("1", "Off")],
         "Chains that start anew at every update have K steps to get anywhere: the energy learns to please short runs, and the density drifts off."),
     ablation("da-ebm", Key::Levels, "Diffusion data", &[("6", "T = 6"), ("1", "T = 1")],
-        "With a single step between data and noise there is no slope to climb out of a mode by: watch the masses."),
+        "With one level, hardly noisier than the data, chains have nowhere to cross between modes: watch the masses."),
     ablation("da-ebm", Key::Jump, "Label moves", &[("global", "On"), ("none", "Off")],
         "Chains that keep their level must cross between modes where they stand."),
     ablation("da-ebm", Key::Sampler, "Accept test", &[("mala", "MALA"), ("ula", "ULA")],

@@ -197,7 +197,13 @@ pub fn verdict(comparison: &Comparison) -> Verdict {
             text: "No chain from noise came down to t = 0: make both runs longer.".into(),
         };
     }
-    let against = against_truth(comparison, from_noise, from_data);
+    // A sampler that ends gives its samples; chains from noise are samples when they end.
+    let samples = if comparison.sampled {
+        short
+    } else {
+        from_noise
+    };
+    let against = against_truth(comparison, samples, from_data);
     let (agree, text) = if start > AGREE {
         (
             false,
@@ -229,12 +235,12 @@ pub fn verdict(comparison: &Comparison) -> Verdict {
 }
 
 /// Holds samples, long run and density against the truth.
-fn against_truth(comparison: &Comparison, from_noise: &ChainRun, from_data: &ChainRun) -> String {
+fn against_truth(comparison: &Comparison, samples: &ChainRun, long: &ChainRun) -> String {
     let truth = ChainRun {
         masses: comparison.mass_truth.clone(),
         ..ChainRun::default()
     };
-    let (samples, long) = (distance(from_noise, &truth), distance(from_data, &truth));
+    let (samples, long) = (distance(samples, &truth), distance(long, &truth));
     let kl = number(comparison.kl);
     let unit = if truth.masses.len() < 2 { " (MMD)" } else { "" };
     let verdict = match (samples <= AGREE, long <= AGREE) {

@@ -104,6 +104,13 @@ impl Comparing {
         };
         let target = run.settings.int(Key::LongSteps) as u64;
         let groups = [from_noise, single(true, 0, data)];
+        let mut groups = groups;
+        if way.ends() {
+            // The samples themselves are the short run.
+            let group = &mut groups[0];
+            group.last = read(vec![group.clean.clone().into()]).await?.remove(0);
+            group.short = Some(group.summary(0, &run.density, seed, false));
+        }
         let (mass_model, kl) = run.model_against_truth().await?;
         Ok(Self {
             model: run.model(),
@@ -190,7 +197,7 @@ impl Comparing {
                 group.accepted[0] += level[0];
                 group.accepted[1] += level[1];
             }
-            if self.done == self.short {
+            if self.done == self.short && group.short.is_none() {
                 group.short = Some(group.summary(self.done, &self.density, self.seed, false));
             }
         }

@@ -74,6 +74,8 @@ pub struct Train2d {
     /// `[levels, 2]` accepted shares and moves since the last adaptation, and since the last report.
     window: Tensor<2>,
     pub(super) since_report: Tensor<2>,
+    /// Whether a report has told of the latter, so that the next moves begin it anew.
+    reported: bool,
     pub(super) losses: Vec<Tensor<1>>,
     pub(super) gradient: Option<Tensor<1>>,
     /// The last update's negatives and the ends of their paths, for drawing.
@@ -104,6 +106,7 @@ impl Train2d {
             truth: Truth::new(&density, settings.int(Key::Grid)),
             window: Tensor::zeros([levels, 2], &device),
             since_report: Tensor::zeros([levels, 2], &device),
+            reported: false,
             iteration: 0,
             seconds: 0.0,
             losses: Vec::new(),
@@ -274,10 +277,10 @@ impl Train2d {
             *average = averaged(average, &self.flat, memory, self.iteration);
         }
         // A report takes the losses; what it said of the acceptance holds until the next iteration.
-        let first = self.losses.is_empty();
+        self.reported |= self.losses.is_empty();
         if let Some(moved) = found.moved {
             self.window = self.window.clone() + moved.acceptance.clone();
-            self.since_report = match first {
+            self.since_report = match std::mem::take(&mut self.reported) {
                 true => moved.acceptance,
                 false => self.since_report.clone() + moved.acceptance,
             };

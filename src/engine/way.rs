@@ -62,7 +62,11 @@ impl Train2d {
     /// `n` samples `[n, 2]` by a way that ends. `step` keys the draws.
     pub(super) fn drawn(&self, way: Way, n: usize, step: u64) -> Tensor<2> {
         let seed = self.settings.int(Key::Seed) as u64;
-        let steps = self.tuned_steps();
+        // Training has adapted its steps to the conditional energies.
+        let steps = match way {
+            Way::Annealed => self.tuned_steps(),
+            _ => self.steps.clone(),
+        };
         let levels = self.schedule.levels();
         let model = self.model();
         // Only conditional models have a level above their noisiest.

@@ -233,7 +233,7 @@ impl Objective for Ddaebm {
         });
         let linear = contrast(u.architecture, u.flat, u.data, &fakes);
 
-        if u.iteration.is_multiple_of(SHOW_EVERY) {
+        if self.samples.is_none() || u.iteration.is_multiple_of(SHOW_EVERY) {
             let key = [u.seed, u.iteration];
             let drawn = self
                 .generator

@@ -204,24 +204,45 @@ impl Settings {
         }
     }
 
+    /// The loss, either way, beyond which a run has run away. Contrasts stay near zero; the minimum of
+    /// score matching is minus half the data's Fisher information, hundreds for thin modes.
+    pub fn loss_limit(&self) -> f32 {
+        match (self.choice(Key::Method), self.choice(Key::Estimator)) {
+            ("ssm", _) | ("dcd", "fp-stein" | "fp-noised" | "fp-clean" | "anti") => 1e5,
+            _ => 100.0,
+        }
+    }
+
     /// Points at which one iteration evaluates the energy or its gradient, network passes counted
     /// once a point: what methods are compared at equal cost by.
     pub fn evaluations(&self) -> u64 {
         let batch = self.int(Key::Chains);
-        let walk = batch * self.int(Key::Steps);
+        let leaps = match self.choice(Key::Sampler) {
+            "hmc" => self.int(Key::Leapfrog),
+            _ => 1,
+        };
+        let walk = self.int(Key::Steps) * leaps;
+        let ranked = 1 + self.int(Key::Negatives);
         let per_point = match self.choice(Key::Method) {
-            "da-ebm" if self.choice(Key::Jump) == "global" => {
-                return (walk + batch * (self.int(Key::Levels) + 1) + 2 * batch) as u64;
+            "da-ebm" => {
+                let jump = match self.choice(Key::Jump) {
+                    "global" => self.int(Key::Levels) + 1,
+                    "local" => 2,
+                    _ => 0,
+                };
+                walk + jump + 2
             }
-            "da-ebm" | "pcd" | "cd" | "short-run" | "drl" => return (walk + 2 * batch) as u64,
+            "pcd" | "cd" | "short-run" | "drl" => walk + 2,
             "dcd" => match self.choice(Key::Estimator) {
-                "exact" => 1 + self.int(Key::Negatives),
+                "exact" => ranked,
                 "anti" => 3,
+                // Two jets on top of the two energies.
+                "fp-noised" | "fp-clean" => 4,
                 _ => 2,
             },
-            "energy-discrepancy" | "nce" => 1 + self.int(Key::Negatives),
-            // Data and fakes for the energy, its penalty's gradient, and the fakes' gradient.
-            "ddaebm" => 4,
+            "energy-discrepancy" | "nce" => ranked,
+            // Data and fakes, the penalty's gradient, and the fakes' for the generator.
+            "ddaebm" => 4 + self.int(Key::Correction),
             _ => 1,
         };
         (batch * per_point) as u64
@@ -402,6 +423,26 @@ mod tests {
         let (settings, notices) = Settings::from_json(&json);
         assert_eq!(settings, Settings::default());
         assert_eq!(notices.len(), 2);
+    }
+
+    #[test]
+    fn evaluations_are_counted_by_method() {
+        let of = |method: &str, changes: &[(Key, &str)]| {
+            let preset = Preset::of("8-gaussians", method, Size::Standard).unwrap();
+            let mut s = preset.settings();
+            for (key, text) in changes {
+                s.set_text(*key, text).unwrap();
+            }
+            s.evaluations() / s.int(Key::Chains) as u64
+        };
+        assert_eq!(of("da-ebm", &[]), 20 + 7 + 2);
+        assert_eq!(of("da-ebm", &[(Key::Jump, "local")]), 24);
+        assert_eq!(of("cd", &[]), 3);
+        assert_eq!(of("pcd", &[(Key::Sampler, "hmc")]), 102);
+        assert_eq!(of("dcd", &[]), 5);
+        assert_eq!(of("dcd", &[(Key::Estimator, "anti")]), 3);
+        assert_eq!(of("ddaebm", &[(Key::Correction, "0")]), 4);
+        assert_eq!(of("dsm", &[]), 1);
     }
 
     #[test]

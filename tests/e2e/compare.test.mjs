@@ -110,6 +110,28 @@ story("columns come and go, and back undoes it", async ({ open }) => {
   await tab.until("the last column to go on", () => step(tab, 3), (s) => s >= 1);
 });
 
+story("the columns beside one that goes away go on", async ({ open }) => {
+  const tab = await open(`compare/${compared}`);
+  await reach(tab, 30);
+  await tab.get("column-0").getByLabel("Take this column away").click();
+  await tab.until("three columns", () => tab.page.locator(".column:visible").count(), (n) => n === 3);
+  const left = await Promise.all([1, 2, 3].map((column) => step(tab, column)));
+  assert.ok(left.every((s) => s >= 30), `iterations ${left}`);
+  await tab.click("add-column");
+  await tab.until("the new column to train", () => step(tab, 0), (s) => s >= 3);
+  const places = await tab.page.locator(".column").evaluateAll((all) => all.map((c) => c.getBoundingClientRect().x));
+  assert.equal(places.indexOf(Math.max(...places)), 0, `places ${places}`);
+});
+
+story("another data set keeps every column's switches", async ({ open }) => {
+  const tab = await open(`compare/${compared}~stabiliser=0.2`);
+  await reach(tab, 1);
+  await tab.get("compare-data").selectOption("8-gaussians");
+  const url = await tab.until("the data set in the address", async () => tab.page.url(), (u) => u.includes("8-gaussians"));
+  assert.equal(url.split("~width=16").length, COLUMNS + 1, url);
+  assert.ok(url.includes("~stabiliser=0.2"), url);
+});
+
 story("Train and Compare keep their runs while the other is on show", async ({ open }) => {
   const tab = await open(`compare/${compared}`);
   await reach(tab, 3);

@@ -85,7 +85,12 @@ impl Address {
 
     /// Writes over the present step once the visitor's hand rests.
     pub fn write_soon(address: StoredValue<Self, LocalStorage>, text: String) {
+        let path = window().location().pathname().ok();
         let later = move || {
+            if window().location().pathname().ok() != path {
+                // Another page's address now.
+                return address.update_value(Self::forget);
+            }
             address.update_value(|address| {
                 if let Some((text, _)) = address.waiting.take() {
                     address.write(text, Entry::Same);

@@ -4,8 +4,9 @@
 
 use super::address::{Address, Entry};
 use super::page::Page;
-use super::state::State;
+use super::state::{State, with_points};
 use super::wire::Canvases;
+use crate::app::run::Run;
 use crate::protocol::{Command, EVERY_LANE, Event};
 use crate::settings::{
     Clock, FEWEST, Key, MOST, Notice, Preset, Settings, Setup, Size, TABLE, shared,
@@ -17,8 +18,8 @@ use leptos::prelude::*;
 pub struct Bench {
     /// A state for every lane, shown or not.
     lanes: StoredValue<Vec<State>>,
-    /// How many of them are shown.
-    count: RwSignal<usize>,
+    /// The lanes shown, from left to right.
+    order: RwSignal<Vec<usize>>,
     clock: RwSignal<Clock>,
     /// Whether the worker's lanes have their canvases.
     started: RwSignal<bool>,
@@ -34,7 +35,10 @@ impl Bench {
             true => Address::read(),
             false => String::new(),
         };
-        let (setup, notices) = Setup::parse(&text);
+        let (mut setup, notices) = Setup::parse(&text);
+        for column in &mut setup.columns {
+            *column = with_points(column.clone());
+        }
         let itself = StoredValue::new(None);
         let rest = setup.columns.first().cloned().unwrap_or_default();
         let mut columns = setup.columns.clone();
@@ -45,7 +49,7 @@ impl Bench {
         lanes.extend((1..).zip(columns).map(|(lane, s)| first.beside(lane, s)));
         let bench = Self {
             lanes: StoredValue::new(lanes),
-            count: RwSignal::new(setup.columns.len()),
+            order: RwSignal::new((0..setup.columns.len()).collect()),
             clock: RwSignal::new(setup.clock),
             started: RwSignal::new(false),
             untouched: StoredValue::new(text.is_empty()),
@@ -72,13 +76,19 @@ impl Bench {
 
     /// Number of columns.
     pub fn count(self) -> usize {
-        self.count.get()
+        self.order.with(Vec::len)
+    }
+
+    /// Where a lane stands among the columns, if it is shown.
+    pub fn place(self, lane: usize) -> Option<usize> {
+        self.order
+            .with(|order| order.iter().position(|l| *l == lane))
     }
 
     /// The states of the columns.
     pub fn columns(self) -> Vec<State> {
-        let count = self.count.get();
-        self.lanes.with_value(|lanes| lanes[..count].to_vec())
+        self.order
+            .with(|order| order.iter().map(|lane| self.lane(*lane)).collect())
     }
 
     pub fn clock(self) -> Clock {
@@ -127,7 +137,7 @@ impl Bench {
         first.close();
         self.lanes.with_value(|lanes| {
             for lane in lanes {
-                lane.run.update(crate::app::run::Run::lose_worker);
+                lane.run.update(Run::lose_worker);
             }
         });
         self.started.set(true);
@@ -136,15 +146,18 @@ impl Bench {
     }
 
     fn absorb(self, events: Vec<(u8, Event)>) {
-        let count = self.count.get_untracked();
         for (lane, event) in events {
+            let shown = self.order.get_untracked();
             let only_once = matches!(event, Event::Stranded(_) | Event::Fault { .. });
-            let lanes = match lane {
-                EVERY_LANE if only_once => 0..1,
-                EVERY_LANE => 0..count,
-                lane => usize::from(lane)..usize::from(lane) + 1,
+            let lanes: Vec<usize> = match lane {
+                EVERY_LANE if only_once => shown[..1].to_vec(),
+                EVERY_LANE => shown,
+                lane => shown
+                    .into_iter()
+                    .filter(|l| *l == usize::from(lane))
+                    .collect(),
             };
-            for lane in lanes.filter(|lane| *lane < count) {
+            for lane in lanes {
                 self.lane(lane).absorb(vec![event.clone()]);
             }
         }
@@ -152,67 +165,84 @@ impl Bench {
 
     /// Makes `next` the settings of a column, and what is shared those of all.
     pub fn adopt(self, lane: u8, next: Settings, entry: Option<Entry>) {
-        let mut setup = self.setup_untracked();
-        let index = usize::from(lane);
-        if index >= setup.columns.len() {
+        let Some(place) = untrack(|| self.place(usize::from(lane))) else {
             return;
-        }
-        let data = next.choice(Key::Dataset);
-        for (i, column) in setup.columns.iter_mut().enumerate() {
-            if i == index {
-                *column = next.clone();
-                continue;
-            }
-            if column.choice(Key::Dataset) != data {
-                let method = column.choice(Key::Method);
-                if let Some(preset) = Preset::of(data, method, column.preset().size()) {
-                    let mut other = preset.settings();
-                    for key in column.differences(&column.preset().settings()) {
-                        if !shared(key) {
-                            other.set(key, column.get(key));
-                        }
-                    }
-                    *column = other;
-                }
-            }
+        };
+        let mut setup = self.setup_untracked();
+        for column in &mut setup.columns {
             for row in TABLE.iter().filter(|row| shared(row.key)) {
                 column.set(row.key, next.get(row.key));
             }
             column.points.clone_from(&next.points);
         }
-        self.take(setup, entry);
+        setup.columns[place] = next;
+        let order = self.order.get_untracked();
+        self.take(setup, order, entry);
     }
 
-    /// Makes this the comparison on show.
-    fn take(self, setup: Setup, entry: Option<Entry>) {
+    /// Another data set in every column, which keeps what differs from its method's preset.
+    pub fn set_data(self, data: &str) {
+        let mut setup = self.setup_untracked();
+        for column in &mut setup.columns {
+            let before = column.preset();
+            let Some(preset) = Preset::of(data, before.method(), before.size()) else {
+                return;
+            };
+            let mut other = preset.settings();
+            for key in column.differences(&before.settings()) {
+                if key != Key::Dataset {
+                    other.set(key, column.get(key));
+                }
+            }
+            other.points.clone_from(&column.points);
+            *column = other;
+        }
+        let order = self.order.get_untracked();
+        self.take(setup, order, Some(Entry::New));
+    }
+
+    /// Makes this the comparison on show, each column on its lane of `order`.
+    fn take(self, setup: Setup, order: Vec<usize>, entry: Option<Entry>) {
         if entry.is_some() {
             self.untouched.set_value(false);
         }
         self.first().publish(setup.print(), entry);
-        let before = self.count.get_untracked();
-        let count = setup.columns.len();
         if self.clock.get_untracked() != setup.clock {
             self.clock.set(setup.clock);
             self.first().send(Command::Clock(setup.clock));
         }
-        for (index, settings) in setup.columns.into_iter().enumerate() {
-            let lane = self.lane(index);
-            lane.take(settings);
-            if index >= before {
-                lane.restore();
+        let before = self.order.get_untracked();
+        let playing = untrack(|| self.playing());
+        for (lane, settings) in order.iter().zip(setup.columns) {
+            let state = self.lane(*lane);
+            state.take(with_points(settings));
+            if !before.contains(lane) {
+                state.restore(playing);
             }
         }
-        for index in count..before {
-            self.lane(index).send(Command::Pause);
+        for lane in before.iter().filter(|lane| !order.contains(lane)) {
+            self.lane(*lane).send(Command::Pause);
         }
-        self.count.set(count);
+        self.order.set(order);
+    }
+
+    /// The same with columns on the lanes that they have, or the first free ones.
+    fn take_all(self, setup: Setup, entry: Option<Entry>) {
+        let mut order = self.order.get_untracked();
+        order.truncate(setup.columns.len());
+        let mut free = (0..MOST)
+            .filter(|lane| !order.contains(lane))
+            .collect::<Vec<_>>();
+        free.truncate(setup.columns.len() - order.len());
+        order.extend(free);
+        self.take(setup, order, entry);
     }
 
     /// Keeps step by another clock.
     pub fn set_clock(self, clock: Clock) {
         let mut setup = self.setup_untracked();
         setup.clock = clock;
-        self.take(setup, Some(Entry::New));
+        self.take_all(setup, Some(Entry::New));
     }
 
     /// Adds a column with a method that is not there yet.
@@ -225,27 +255,29 @@ impl Bench {
         let free = crate::settings::METHODS.iter().find(|m| !taken(m));
         if let Some(column) = free.and_then(|method| setup.column(method)) {
             setup.columns.push(column);
-            self.take(setup, Some(Entry::New));
+            self.take_all(setup, Some(Entry::New));
         }
     }
 
-    /// Takes a column away.
-    pub fn remove(self, index: usize) {
+    /// Takes a lane's column away; the others go on.
+    pub fn remove(self, lane: usize) {
         let mut setup = self.setup_untracked();
-        if setup.columns.len() > FEWEST && index < setup.columns.len() {
-            setup.columns.remove(index);
-            self.take(setup, Some(Entry::New));
+        let mut order = self.order.get_untracked();
+        let place = order.iter().position(|l| *l == lane);
+        if let Some(place) = place.filter(|_| order.len() > FEWEST) {
+            setup.columns.remove(place);
+            order.remove(place);
+            self.take(setup, order, Some(Entry::New));
         }
     }
 
-    /// Another method in a column, at its preset.
-    pub fn set_method(self, index: usize, method: &str) {
+    /// Another method in a lane's column, at its preset.
+    pub fn set_method(self, lane: usize, method: &str) {
         let mut setup = self.setup_untracked();
-        if let Some(column) = setup.column(method)
-            && index < setup.columns.len()
-        {
-            setup.columns[index] = column;
-            self.take(setup, Some(Entry::New));
+        let place = untrack(|| self.place(lane));
+        if let (Some(column), Some(place)) = (setup.column(method), place) {
+            setup.columns[place] = column;
+            self.take_all(setup, Some(Entry::New));
         }
     }
 
@@ -256,8 +288,7 @@ impl Bench {
             for column in &mut setup.columns {
                 *column = column.preset().sized(Size::Small).settings();
             }
-            self.take(setup, None);
-            self.untouched.set_value(true);
+            self.take_all(setup, None);
             "The comparison starts with smaller networks and fewer chains, so that it keeps moving."
         } else {
             "It is slower there."
@@ -269,10 +300,17 @@ impl Bench {
     /// Follows the address after "back", "forward" or an edit by hand.
     pub fn follow_address(self) {
         if let Some(text) = self.first().news() {
-            let (setup, notices): (Setup, Vec<Notice>) = Setup::parse(&text);
+            let (mut setup, notices): (Setup, Vec<Notice>) = Setup::parse(&text);
+            let software = |run: &Run| run.lab.as_ref().is_some_and(|lab| lab.software);
+            if text.is_empty() && self.first().run.with_untracked(software) {
+                // Back at the first visit.
+                for column in &mut setup.columns {
+                    *column = column.preset().sized(Size::Small).settings();
+                }
+            }
             self.untouched.set_value(false);
             self.first().note_all(notices);
-            self.take(setup, None);
+            self.take_all(setup, None);
         }
     }
 }

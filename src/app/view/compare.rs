@@ -82,10 +82,7 @@ pub fn Compare(bench: Bench) -> impl IntoView {
 fn Head(bench: Bench) -> impl IntoView {
     let state = use_state();
     let data = Memo::new(move |_| state.settings.with(|s| s.choice(Key::Dataset)));
-    let options = DATASETS
-        .iter()
-        .filter(|name| **name != "points" || data.get_untracked() == "points");
-    let options = options.map(|name| {
+    let options = DATASETS.iter().map(|name| {
         view! {
             <option value=*name selected=move || data.get() == *name>
                 {words::dataset(name)}
@@ -123,7 +120,7 @@ fn Head(bench: Bench) -> impl IntoView {
                 <select
                     data-testid="compare-data"
                     prop:value=move || data.get()
-                    on:change:target=move |event| state.set_text(Key::Dataset, &event.target().value())
+                    on:change:target=move |event| bench.set_data(&event.target().value())
                 >
                     {options.collect_view()}
                 </select>
@@ -177,7 +174,8 @@ fn Column(bench: Bench, index: usize, hosts: Hosts) -> impl IntoView {
     view! {
         <section
             class="column"
-            hidden=move || { index >= bench.count() }
+            hidden=move || bench.place(index).is_none()
+            style:order=move || bench.place(index).unwrap_or_default().to_string()
             aria-label=move || words::method(method.get()).0
             data-testid=format!("column-{index}")
         >
@@ -235,7 +233,11 @@ fn Switch(ablation: &'static Ablation) -> impl IntoView {
             <button
                 data-value=*value
                 aria-pressed=move || (now.get() == *value).to_string()
-                on:click=move |_| state.set_text(key, value)
+                on:click=move |_| {
+                    state.set_text(key, value);
+                    // What a link replays: the switch as it is, from the start.
+                    state.send(Command::Reset);
+                }
             >
                 {*label}
             </button>
@@ -302,7 +304,7 @@ const MEASURES: &[Measure] = &[
     ),
     (
         "MMD² of samples",
-        "to fresh data; samples of the generator, or chains that follow the energy",
+        "of the points on show to fresh data; chains that start at data are near them by construction",
         |s| {
             s.run
                 .with(|r| number(r.history.rows().last().map_or(f32::NAN, |row| row.mmd)))

@@ -124,7 +124,10 @@ fn Plot(index: usize) -> impl IntoView {
                 view! { <small>{format!("ESS {ess:.0}, split R-hat {r_hat:.2}")}</small> }
             });
             view! {
-                {format!("{steps} steps from {start}")}
+                {match steps {
+                    0 => "samples".to_owned(),
+                    steps => format!("{steps} steps from {start}"),
+                }}
                 <small>{format!("MMD² {}, accept {}", number(mmd), number(acceptance))}</small>
                 {masses}
                 {mixing}

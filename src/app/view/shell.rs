@@ -63,6 +63,11 @@ fn Shell(train: State, bench: Bench) -> impl IntoView {
             true => train.send(Command::Pause),
             false => bench.send(&Command::Pause),
         }
+        // What the link to a page says is on show there already.
+        let _ = match compares {
+            true => bench.first().news(),
+            false => train.news(),
+        };
     });
     let comparing = Memo::new(move |_| page.get() == Page::Compare);
     let around = move || {

@@ -178,24 +178,37 @@ impl State {
     /// Tells a worker that has opened its device what to do: to go on from the last checkpoint if
     /// there is one.
     fn order(self) {
-        self.send(Command::Camera(self.camera()));
-        let [width, height] = self.sizes.get_untracked().strip;
-        if width > 0 {
-            self.send(Command::StripSize { width, height });
-        }
+        self.send_sizes();
         if let Some(bytes) = self.run.with_untracked(|run| run.checkpoint.clone()) {
             self.send(Command::Resume(bytes));
         }
         self.send(Command::Configure(Box::new(self.settings.get_untracked())));
-        if self.eager.get_value() {
+        // The visitor may have gone to the other page while the device opened.
+        if self.eager.get_value() && self.on_show() {
             self.send(Command::Play);
         }
     }
 
     /// Tells the worker everything about a column that it has not seen for a while.
-    pub fn restore(self) {
-        self.send(Command::Camera(self.camera()));
+    pub fn restore(self, play: bool) {
+        self.send_sizes();
         self.send(Command::Configure(Box::new(self.settings.get_untracked())));
+        if play {
+            self.send(Command::Play);
+        }
+    }
+
+    fn send_sizes(self) {
+        self.send(Command::Camera(self.camera()));
+        let [width, height] = self.sizes.get_untracked().strip;
+        if width > 0 {
+            self.send(Command::StripSize { width, height });
+        }
+    }
+
+    /// Whether the page that this run belongs to is on show.
+    fn on_show(self) -> bool {
+        self.bench.with_value(Option::is_some) == (Page::now() == Page::Compare)
     }
 
     /// What the large canvas shows now.
@@ -323,6 +336,9 @@ impl State {
 
     /// Writes the address.
     pub fn publish(self, text: String, entry: Option<Entry>) {
+        if !self.on_show() {
+            return;
+        }
         match entry {
             Some(Entry::New) => self
                 .address
@@ -457,7 +473,7 @@ fn lacks_points(settings: &Settings) -> bool {
 }
 
 /// Settings on own points that come without any get a wave to start from.
-fn with_points(mut settings: Settings) -> Settings {
+pub fn with_points(mut settings: Settings) -> Settings {
     if lacks_points(&settings) {
         let wave: Vec<[f32; 2]> = (0..48)
             .map(|i| {

@@ -12,7 +12,7 @@ use super::view::View;
 pub struct Range {
     pub lowest: f32,
     pub log_z: f32,
-    /// Log of the higher of the model's and the truth's highest density.
+    /// Log of the truth's highest density, which is brightest: colours of different models compare.
     pub peak: f32,
 }
 
@@ -23,7 +23,7 @@ impl Range {
         Self {
             lowest,
             log_z,
-            peak: (-lowest - log_z).max(truth.max(1e-30).ln()),
+            peak: truth.max(1e-30).ln(),
         }
     }
 

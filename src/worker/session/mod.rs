@@ -69,6 +69,12 @@ impl Session {
         session
     }
 
+    /// Number of lanes that share the device.
+    fn share(&self) -> u32 {
+        let lanes = self.lanes.iter().filter(|lane| lane.run.is_some());
+        lanes.count().max(1) as u32
+    }
+
     async fn open_painters(&mut self) {
         for lane in &mut self.lanes {
             lane.open_painter(self.gpu.as_ref()).await;
@@ -101,7 +107,7 @@ impl Session {
     }
 
     async fn handle(&mut self, index: usize, command: Command) -> Result<(), TrainError> {
-        let share = self.lanes.len() as u32;
+        let share = self.share();
         let Some(lane) = self.lanes.get_mut(index) else {
             return Ok(());
         };

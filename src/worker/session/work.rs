@@ -35,7 +35,7 @@ const CHECKPOINT: Duration = Duration::from_secs(5);
 impl Session {
     /// One slice of everything that is due.
     pub(super) async fn work(&mut self) -> Result<(), TrainError> {
-        let share = self.lanes.len() as u32;
+        let share = self.share();
         if let Some(index) = self.turn() {
             let most = match (share, self.clock) {
                 (2.., Clock::Iterations) => LEAD,

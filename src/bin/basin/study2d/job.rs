@@ -5,7 +5,7 @@ use basin::protocol::Report;
 use basin::rng::{Draws, Stream};
 use basin::settings::{Key, Preset, Settings, Size, Value};
 use burn::tensor::Device;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,10 @@ const SAVE: Duration = Duration::from_secs(30);
 const WARM: f64 = 1.0;
 
 /// Samples drawn at the end; visits to t = 0 of joint models' chains, and Langevin steps of others.
-const SAMPLES: usize = 1000;
+const SAMPLES: usize = 2000;
+/// Samples of a generator, which cost next to nothing, and most that are compared by the MMD.
+const GENERATED: usize = 10_000;
+const COMPARED: usize = 1000;
 const VISITS: u64 = 5;
 const LANGEVIN: u64 = 1000;
 const LIMIT: u64 = 2000;
@@ -49,16 +52,23 @@ pub struct Row {
     pub seed: u64,
     /// Seconds of training asked for.
     pub budget: f64,
+    #[serde(deserialize_with = "number")]
     pub kl_truth_model: f32,
+    #[serde(deserialize_with = "number")]
     pub kl_model_truth: f32,
     /// Total variation of the model's mode masses from the true ones, and of the samples'.
+    #[serde(deserialize_with = "number")]
     pub mass_error: f32,
+    #[serde(deserialize_with = "number")]
     pub mass_error_samples: f32,
     /// Largest relative error of a mode's share of the samples.
+    #[serde(deserialize_with = "number")]
     pub worst_mode_samples: f32,
     /// Share of the samples within 4 deviations of a mode.
+    #[serde(deserialize_with = "number")]
     pub samples_on_modes: f32,
     /// Squared maximum mean discrepancy of samples and data.
+    #[serde(deserialize_with = "number")]
     pub mmd_samples: f32,
     pub iterations: u64,
     pub seconds: f64,
@@ -68,6 +78,11 @@ pub struct Row {
     pub seconds_to_learn: Option<f64>,
     /// The iteration by which training had run away; the numbers are then of the last good state.
     pub ran_away: Option<u64>,
+}
+
+/// JSON has no NaN: it is written as null, and read back here.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f32, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f32::NAN))
 }
 
 pub enum Outcome {
@@ -125,6 +140,10 @@ impl Job {
         let length = self.settings()?.int(Key::Iterations) as u64;
         let mut good = checkpoint(&run)?;
         let mut saved = Instant::now();
+        // When a resumed run has learned already, nobody knows when.
+        let resumed = run.iteration() > 0;
+        let first = block_on(run.report(None)).map_err(|e| e.to_string())?;
+        let mut timed = !(resumed && first.kl_truth_model < LEARNED);
         let (mut learned, mut ran_away) = (None, None);
         let mut reported = run.iteration();
         while !run.finished() && ran_away.is_none() {
@@ -135,7 +154,8 @@ impl Job {
             }
             reported = run.iteration();
             let report = block_on(run.report(None)).map_err(|e| e.to_string())?;
-            if learned.is_none() && report.kl_truth_model < LEARNED {
+            if timed && report.kl_truth_model < LEARNED {
+                timed = false;
                 learned = Some(run.seconds());
             }
             let newest = checkpoint(&run)?;
@@ -190,18 +210,20 @@ impl Job {
         ran_away: Option<u64>,
     ) -> Result<Row, String> {
         let report: Report = block_on(run.report(Some(FINAL_GRID))).map_err(|e| e.to_string())?;
-        let visits = match Way::of(run.settings()) {
+        let way = Way::of(run.settings());
+        let count = if way.ends() { GENERATED } else { SAMPLES };
+        let visits = match way {
             Way::Langevin => LANGEVIN.div_ceil(run.settings().int(Key::Steps) as u64),
             _ => VISITS,
         };
         let fresh =
-            block_on(fresh_samples(run, SAMPLES, visits, LIMIT)).map_err(|e| e.to_string())?;
+            block_on(fresh_samples(run, count, visits, LIMIT)).map_err(|e| e.to_string())?;
         let samples = &fresh.points;
         let density = run.density();
         let truth: Vec<f32> = density.modes().into_iter().map(|(_, mass)| mass).collect();
         let shares = mode_masses(density, samples);
         let data = density.sample(
-            SAMPLES,
+            COMPARED,
             &Draws::new(self.seed, Stream::Evaluation, u64::MAX),
         );
         let on_modes = samples.iter().filter(|x| density.covers(**x)).count();
@@ -221,7 +243,7 @@ impl Job {
             mass_error_samples: apart(&shares),
             worst_mode_samples: relative.fold(0.0, f32::max),
             samples_on_modes: on_modes as f32 / samples.len() as f32,
-            mmd_samples: squared_mmd(samples, &data),
+            mmd_samples: squared_mmd(&samples[..samples.len().min(COMPARED)], &data),
             iterations: report.iteration,
             seconds: report.seconds,
             evaluations: run.settings().evaluations(),

@@ -95,7 +95,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
     let results = Mutex::new(results);
     work(jobs, matches, &results)?;
     let results = results.into_inner().map_err(|e| e.to_string())?;
-    let table = results.table(&densities, &methods);
+    let table = results.table(&densities, &methods, budget.as_secs_f64());
     eprintln!("\n{table}");
     if let Some(path) = matches.get_one::<PathBuf>("table") {
         write(path, table.as_bytes())?;

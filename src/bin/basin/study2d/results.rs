@@ -50,15 +50,18 @@ impl Results {
             .map_err(|e| format!("cannot write {}: {e}", path.display()))
     }
 
-    /// Median and range over seeds of KL(truth ‖ model), one row a density and one column a method.
-    pub fn table(&self, densities: &[&str], methods: &[&str]) -> String {
+    /// KL(truth ‖ model) over seeds at one budget (seconds): mean ± standard deviation, then the median.
+    /// One row a density and one column a method.
+    pub fn table(&self, densities: &[&str], methods: &[&str], budget: f64) -> String {
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
         let head = std::iter::once("KL(truth‖model)").chain(methods.iter().copied());
         let mut table = line(head.map(str::to_owned).collect());
         table += &line(vec!["---".to_owned(); methods.len() + 1]);
         for density in densities {
             let cells = methods.iter().map(|method| {
-                let of = |row: &&Row| row.density == **density && row.method == **method;
+                let of = |row: &&Row| {
+                    row.density == **density && row.method == **method && row.budget == budget
+                };
                 let mut kl: Vec<f32> = self
                     .rows
                     .iter()
@@ -69,13 +72,10 @@ impl Results {
                 match kl.as_slice() {
                     [] => "–".to_owned(),
                     [only] => number(*only),
-                    [low, .., high] => {
-                        format!(
-                            "{} ({}–{})",
-                            number(median(&kl)),
-                            number(*low),
-                            number(*high)
-                        )
+                    all => {
+                        let (mean, deviation) = spread(all);
+                        let median = number(median(all));
+                        format!("{} ± {} ({median})", number(mean), number(deviation))
                     }
                 }
             });
@@ -87,6 +87,14 @@ impl Results {
         }
         table
     }
+}
+
+/// Mean and standard deviation of two values or more.
+fn spread(values: &[f32]) -> (f32, f32) {
+    let n = values.len() as f32;
+    let mean = values.iter().sum::<f32>() / n;
+    let squares = values.iter().map(|v| (v - mean).powi(2)).sum::<f32>();
+    (mean, (squares / (n - 1.0)).sqrt())
 }
 
 /// The median of sorted values.
@@ -110,10 +118,24 @@ fn number(v: f32) -> String {
 mod tests {
     use super::*;
 
+    /// A run whose samples came to nothing has no numbers for them, and the file stays readable.
+    #[test]
+    fn what_is_no_number_is_written_and_read() {
+        let row = r#"{"density":"a","method":"b","seed":1,"budget":1.0,"kl_truth_model":0.5,
+            "kl_model_truth":1.0,"mass_error":0.0,"mass_error_samples":null,"worst_mode_samples":0.0,
+            "samples_on_modes":0.0,"mmd_samples":null,"iterations":1,"seconds":1.0,"evaluations":1,
+            "seconds_to_learn":null,"ran_away":null}"#;
+        let row: Row = serde_json::from_str(row).unwrap();
+        assert!(row.mmd_samples.is_nan());
+        let again: Row = serde_json::from_str(&serde_json::to_string(&row).unwrap()).unwrap();
+        assert!(again.mass_error_samples.is_nan() && again.kl_truth_model == 0.5);
+    }
+
     #[test]
     fn medians_of_odd_and_even_counts() {
         assert_eq!(median(&[1.0, 2.0, 9.0]), 2.0);
         assert_eq!(median(&[1.0, 2.0, 4.0, 9.0]), 3.0);
+        assert_eq!(spread(&[1.0, 3.0]), (2.0, 2.0f32.sqrt()));
         assert_eq!(number(0.0123), "0.012");
         assert_eq!(number(f32::NAN), "NaN");
     }
