@@ -35,9 +35,9 @@ pub enum Command {
     /// Send the run as a safetensors file with the settings inside.
     Export,
     /// Continue from a file that [`Event::Exported`] gave.
-    Import(Vec<u8>),
+    Import(#[serde(with = "serde_bytes")] Vec<u8>),
     /// Go on from the bytes of the last [`Event::Checkpoint`] of a worker before.
-    Resume(Vec<u8>),
+    Resume(#[serde(with = "serde_bytes")] Vec<u8>),
     /// Destroy the GPU device, to see the run survive it.
     LoseDevice,
     /// Run the self-test again.
@@ -102,6 +102,8 @@ pub enum Event {
     /// A file for the visitor to keep.
     Exported {
         name: String,
+        // As a whole: byte by byte, a run's file takes the page's thread tens of milliseconds.
+        #[serde(with = "serde_bytes")]
         bytes: Vec<u8>,
     },
     /// The loss left its bounds or was no number; the run is back at `restored` and rests.
@@ -115,7 +117,7 @@ pub enum Event {
         iteration: u64,
     },
     /// The run as a file, sent now and then: should the worker die, a new one goes on from it.
-    Checkpoint(Vec<u8>),
+    Checkpoint(#[serde(with = "serde_bytes")] Vec<u8>),
     /// The worker has no device any more and cannot get one on its canvases; the page should
     /// start another worker, on the CPU, from the last checkpoint.
     Stranded(WhyCpu),

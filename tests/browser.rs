@@ -1,6 +1,7 @@
 //! Tests on the browser's own WebGPU, in a dedicated worker as the app runs it.
 #![cfg(target_arch = "wasm32")]
 
+mod agreement;
 mod closed_form;
 mod parity;
 
@@ -40,7 +41,7 @@ async fn the_closed_form_checks_pass_on_webgpu() {
 #[wasm_bindgen_test]
 async fn the_papers_methods_agree_with_the_cpu() {
     for method in ["dcd", "ddaebm"] {
-        parity::method_agrees(method, &[], webgpu().await).await;
+        agreement::method_agrees(method, &[], webgpu().await).await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! The kernels on a GPU, software or not, against the same computation on the CPU.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod agreement;
 mod closed_form;
 mod parity;
 
@@ -38,11 +39,11 @@ fn the_closed_form_checks_pass() {
 #[test]
 fn every_method_agrees_with_the_cpu() {
     for method in METHODS {
-        block_on(parity::method_agrees(method, &[], gpu()));
+        block_on(agreement::method_agrees(method, &[], gpu()));
     }
     for estimator in ["fp-stein", "fp-noised", "fp-clean", "anti"] {
         let changes = [(Key::Estimator, estimator), (Key::Diffusion, "vp")];
-        block_on(parity::method_agrees("dcd", &changes, gpu()));
+        block_on(agreement::method_agrees("dcd", &changes, gpu()));
     }
 }
 
