@@ -202,8 +202,6 @@ pub struct Report {
     pub seconds: f64,
     /// Losses of the iterations since the report before, oldest first.
     pub losses: Vec<f32>,
-    /// A loss beyond this, either way, is a runaway.
-    pub loss_limit: f32,
     /// Length of the last gradient, before clipping.
     pub gradient: f32,
     /// Learning rate of the last iteration.
@@ -229,9 +227,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// The first loss that is no number or left its bounds, if any did.
-    pub fn runaway(&self) -> Option<f32> {
-        let bounded = |loss: f32| loss.is_finite() && loss.abs() <= self.loss_limit;
+    /// The first loss that is no number or beyond `limit` either way, if any is.
+    pub fn runaway(&self, limit: f32) -> Option<f32> {
+        let bounded = |loss: f32| loss.is_finite() && loss.abs() <= limit;
         self.losses.iter().copied().find(|&loss| !bounded(loss))
     }
 }
@@ -245,8 +243,6 @@ pub struct Comparison {
     pub steps: u64,
     pub target: u64,
     pub runs: Vec<ChainRun>,
-    /// Whether the chains from noise start at samples that the method's own sampler gave.
-    pub sampled: bool,
     /// KL(truth ‖ model) of the energy, in nats.
     pub kl: f32,
     /// True mass of each mode.
@@ -259,6 +255,7 @@ pub struct Comparison {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChainRun {
     pub from_data: bool,
+    /// 0 for the samples of a method whose sampler ends by itself.
     pub steps: u64,
     pub points: Vec<[f32; 2]>,
     pub masses: Vec<f32>,
@@ -324,12 +321,11 @@ mod tests {
     fn a_runaway_loss_is_seen() {
         let report = |losses: &[f32]| Report {
             losses: losses.to_vec(),
-            loss_limit: 100.0,
             ..Report::default()
         };
-        assert_eq!(report(&[0.1, -3.0]).runaway(), None);
-        assert_eq!(report(&[0.1, -130.0]).runaway(), Some(-130.0));
-        assert!(report(&[f32::NAN]).runaway().is_some_and(f32::is_nan));
+        assert_eq!(report(&[0.1, -3.0]).runaway(100.0), None);
+        assert_eq!(report(&[0.1, -130.0]).runaway(100.0), Some(-130.0));
+        assert!(report(&[f32::NAN]).runaway(100.0).is_some_and(f32::is_nan));
     }
 
     #[test]

@@ -198,11 +198,7 @@ pub fn verdict(comparison: &Comparison) -> Verdict {
         };
     }
     // A sampler that ends gives its samples; chains from noise are samples when they end.
-    let samples = if comparison.sampled {
-        short
-    } else {
-        from_noise
-    };
+    let samples = if short.steps == 0 { short } else { from_noise };
     let against = against_truth(comparison, samples, from_data);
     let (agree, text) = if start > AGREE {
         (

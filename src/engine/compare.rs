@@ -6,14 +6,14 @@
 
 use super::report::{mode_masses, thinned};
 use super::train2d::{Train2d, TrainError, kernel};
-use super::way::Way;
+use super::way::{Way, exchange_round};
 use super::{Reading, read};
 use crate::data::Density;
-use crate::energy::{LevelEnergy, Mlp, membership_of, membership_of_labels};
+use crate::energy::{Mlp, membership_of, membership_of_labels};
 use crate::metric::{diagnostics, mmd};
 use crate::protocol::{ChainRun, Comparison};
 use crate::rng::{Draws, Stream};
-use crate::sampler::{Jump, JumpKind, Kernel, Labelled, Noise, exchange, mixture_transition};
+use crate::sampler::{Jump, JumpKind, Kernel, Labelled, Noise, mixture_transition};
 use crate::settings::Key;
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -103,8 +103,7 @@ impl Comparing {
             _ => single(false, levels - 1, noise(CHAINS)),
         };
         let target = run.settings.int(Key::LongSteps) as u64;
-        let groups = [from_noise, single(true, 0, data)];
-        let mut groups = groups;
+        let mut groups = [from_noise, single(true, 0, data)];
         if way.ends() {
             // The samples themselves are the short run.
             let group = &mut groups[0];
@@ -164,17 +163,13 @@ impl Comparing {
                 false => Jump::Stay,
             };
             let chains = group.chains.clone();
-            let mut moved =
-                mixture_transition(&self.model, self.kernel, chains, &self.steps, &noise, &jump);
-            if !group.ladders.is_empty() {
-                let energies = self.model.all_levels(moved.chains.x.clone());
-                let energies = read(vec![energies.into()]).await?.remove(0);
-                let logs: Vec<f32> = draws.uniforms(n).into_iter().map(libm::logf).collect();
-                let parity = (step / BLOCK % 2) as usize;
-                exchange(&energies, &mut group.ladders, self.levels, parity, &logs);
-                moved.chains.member =
-                    membership_of_labels(&group.ladders, self.levels, &self.device);
-            }
+            let (model, kernel, steps) = (&self.model, self.kernel, &self.steps);
+            let moved = if group.ladders.is_empty() {
+                mixture_transition(model, kernel, chains, steps, &noise, &jump)
+            } else {
+                let by = (&noise, &draws, step / BLOCK);
+                exchange_round(model, kernel, chains.x, &mut group.ladders, steps, by).await?
+            };
             let at_zero = moved
                 .chains
                 .member
@@ -216,7 +211,6 @@ impl Comparing {
             steps: self.done,
             target: self.target,
             runs: short.chain(long).collect(),
-            sampled: self.way.ends(),
             kl: self.kl,
             mass_truth: self
                 .density

@@ -4,11 +4,11 @@
 
 use super::report::at_clean_level;
 use super::train2d::{Train2d, TrainError, kernel};
-use super::way::Way;
+use super::way::{Way, exchange_round};
 use super::{Reading, read};
-use crate::energy::{membership_of, membership_of_labels};
+use crate::energy::membership_of;
 use crate::rng::{Draws, Stream};
-use crate::sampler::{Jump, JumpKind, Labelled, Noise, exchange, mixture_transition};
+use crate::sampler::{Jump, JumpKind, Labelled, Noise, mixture_transition};
 use crate::settings::Key;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
@@ -124,14 +124,21 @@ async fn by_exchange(
     let levels = run.schedule.levels();
     let ladders = n.div_ceil(PER_LADDER);
     let mut labels: Vec<usize> = (0..ladders * levels).map(|i| i % levels).collect();
-    let mut x = Exchanging::start(run, labels.len());
-    let steps = run.tuned_steps();
+    let count = labels.len();
+    let seed = run.settings.int(Key::Seed) as u64;
+    let start = Draws::new(seed, Stream::EvaluationStart, 0).normals(2 * count);
+    let mut x = Tensor::from_data(TensorData::new(start, [count, 2]), &run.device);
+    let (steps, model, kernel) = (run.tuned_steps(), run.model(), kernel(&run.settings));
+    let k = run.settings.int(Key::Steps);
     let mut points = Vec::with_capacity(n);
     let mut transitions = 0;
     while points.len() < n && transitions < limit {
-        x = Exchanging { run, steps: &steps }
-            .round(x, &mut labels, transitions, run.settings.int(Key::Steps))
-            .await?;
+        let streams = [Stream::Evaluation, Stream::EvaluationAccept];
+        let noise = Noise::draw(seed, streams, transitions, [k, count], &run.device);
+        let draws = Draws::new(seed, Stream::EvaluationLabel, transitions);
+        let by = (&noise, &draws, transitions);
+        let moved = exchange_round(&model, kernel, x, &mut labels, &steps, by).await?;
+        x = moved.chains.x;
         transitions += 1;
         if transitions > visits {
             let places = read(vec![x.clone().into()]).await?.remove(0);
@@ -144,49 +151,6 @@ async fn by_exchange(
         points,
         transitions,
     })
-}
-
-/// Chains that exchange levels, in ladders.
-pub(super) struct Exchanging<'a> {
-    pub run: &'a Train2d,
-    /// `[levels]` proposal deviations.
-    pub steps: &'a Tensor<1>,
-}
-
-impl Exchanging<'_> {
-    /// `count` chains from pure noise, `[count, 2]`.
-    pub fn start(run: &Train2d, count: usize) -> Tensor<2> {
-        let seed = run.settings.int(Key::Seed) as u64;
-        let noise = Draws::new(seed, Stream::EvaluationStart, 0).normals(2 * count);
-        Tensor::from_data(TensorData::new(noise, [count, 2]), &run.device)
-    }
-
-    /// `k` transitions on the chains' levels, then one exchange.
-    pub async fn round(
-        &self,
-        x: Tensor<2>,
-        labels: &mut [usize],
-        step: u64,
-        k: usize,
-    ) -> Result<Tensor<2>, TrainError> {
-        let Self { run, steps } = self;
-        let (seed, n) = (run.settings.int(Key::Seed) as u64, labels.len());
-        let levels = run.schedule.levels();
-        let streams = [Stream::Evaluation, Stream::EvaluationAccept];
-        let noise = Noise::draw(seed, streams, step, [k, n], &run.device);
-        let chains = Labelled {
-            x,
-            member: membership_of_labels(labels, levels, &run.device),
-        };
-        let kernel = kernel(&run.settings);
-        let moved = mixture_transition(&run.model(), kernel, chains, steps, &noise, &Jump::Stay);
-        let x = moved.chains.x;
-        let energies = run.energies_of(&x).await?;
-        let draws = Draws::new(seed, Stream::EvaluationLabel, step).uniforms(n);
-        let logs: Vec<f32> = draws.into_iter().map(libm::logf).collect();
-        exchange(&energies, labels, levels, (step % 2) as usize, &logs);
-        Ok(x)
-    }
 }
 
 /// The chains at `rows`.

@@ -221,7 +221,6 @@ impl Train2d {
             iteration: self.iteration(),
             seconds: self.seconds(),
             losses,
-            loss_limit: self.settings.loss_limit(),
             gradient,
             learning_rate: learning_rate(&self.settings, self.iteration().saturating_sub(1)) as f32,
             energy_gap: chain_energy - data_energy,

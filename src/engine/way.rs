@@ -3,11 +3,14 @@
 //! Invariant: sampling reads the run and never changes it. Ways that walk down the levels end at
 //! t = 0 after a fixed number of steps; the others go on for as long as they are asked to.
 
+use super::read;
 use super::train2d::{Train2d, TrainError, kernel};
-use crate::energy::{LevelEnergy, membership_of, membership_of_labels};
-use crate::objective::{Conditional, ForwardStep, step_ceilings};
+use crate::energy::{LevelEnergy, Mlp, membership_of, membership_of_labels};
+use crate::objective::{ForwardStep, KEYS, recover, step_ceilings};
 use crate::rng::{Draws, Stream};
-use crate::sampler::{Jump, Kernel, Labelled, Noise, adapt, mixture_transition, run};
+use crate::sampler::{
+    Jump, Kernel, Labelled, MixtureMoved, Noise, adapt, exchange, mixture_transition,
+};
 use crate::settings::{Key, Settings};
 use burn::tensor::{Tensor, TensorData};
 
@@ -77,23 +80,18 @@ impl Train2d {
                 return x;
             }
             let member = membership_of(t, levels, n, &self.device);
-            let key = step * 64 + t as u64;
+            let key = step * KEYS + t as u64;
             let streams = [Stream::Evaluation, Stream::EvaluationAccept];
             let noise = Noise::draw(seed, streams, key, [k, n], &self.device);
-            let deviation = (member.clone() * steps.clone().unsqueeze::<2>()).sum_dim(1);
-            let energy = model.at(member.clone());
             let kernel = kernel(&self.settings);
-            let (Some(above), Some(forward)) = (above, &forward) else {
-                return run(kernel, &energy, x, &deviation, &noise).x;
+            let chains = Labelled { x, member };
+            let moved = match (above, &forward) {
+                (Some(above), Some(forward)) => {
+                    recover(&model, forward, kernel, chains, above, &steps, &noise)
+                }
+                _ => mixture_transition(&model, kernel, chains, &steps, &noise, &Jump::Stay),
             };
-            let [signal, variance] = forward.at(&member);
-            let conditional = Conditional {
-                energy: &energy,
-                above,
-                signal,
-                variance,
-            };
-            run(kernel, &conditional, x, &deviation, &noise).x
+            moved.chains.x
         };
         let k = self.settings.int(Key::Steps);
         if let (Way::Generator, Some((generator, network))) = (way, self.objective.generator()) {
@@ -149,10 +147,28 @@ impl Train2d {
             adapt(steps, moved.acceptance, ceilings.clone())
         })
     }
+}
 
-    /// Energies of chains at every level, `[n, levels]`, read back.
-    pub(super) async fn energies_of(&self, x: &Tensor<2>) -> Result<Vec<f32>, TrainError> {
-        let energies = self.model().all_levels(x.clone());
-        Ok(super::read(vec![energies.into()]).await?.remove(0))
-    }
+/// `K` transitions of chains on the levels of `labels`, then one exchange between neighbours. `parity`
+/// alternates which neighbours; `draws` decide.
+pub(super) async fn exchange_round(
+    model: &Mlp,
+    kernel: Kernel,
+    x: Tensor<2>,
+    labels: &mut [usize],
+    steps: &Tensor<1>,
+    (noise, draws, parity): (&Noise, &Draws, u64),
+) -> Result<MixtureMoved, TrainError> {
+    let (n, levels) = (labels.len(), model.levels());
+    let member = membership_of_labels(labels, levels, &x.device());
+    let chains = Labelled { x, member };
+    let mut moved = mixture_transition(model, kernel, chains, steps, noise, &Jump::Stay);
+    let x = &moved.chains.x;
+    let energies = read(vec![model.all_levels(x.clone()).into()])
+        .await?
+        .remove(0);
+    let logs: Vec<f32> = draws.uniforms(n).into_iter().map(libm::logf).collect();
+    exchange(&energies, labels, levels, (parity % 2) as usize, &logs);
+    moved.chains.member = membership_of_labels(labels, levels, &x.device());
+    Ok(moved)
 }

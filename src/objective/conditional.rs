@@ -5,8 +5,9 @@
 
 use super::{Update, points};
 use crate::diffusion::Schedule;
-use crate::energy::Energy;
+use crate::energy::{Energy, LevelEnergy, Mlp};
 use crate::rng::{Draws, Stream};
+use crate::sampler::{Kernel, Labelled, MixtureMoved, Noise, run};
 use burn::tensor::{Device, Tensor};
 
 /// Coefficients of a schedule's forward step from each level that has an energy, each `[1, levels]`.
@@ -30,6 +31,22 @@ impl ForwardStep {
         [&self.signal, &self.variance].map(|row| of_level(member, row))
     }
 
+    /// `energy` at the levels of `member`, given the points `above` `[n, 2]`.
+    pub fn given<'a, E>(
+        &self,
+        energy: &'a E,
+        member: &Tensor<2>,
+        above: Tensor<2>,
+    ) -> Conditional<'a, E> {
+        let [signal, variance] = self.at(member);
+        Conditional {
+            energy,
+            above,
+            signal,
+            variance,
+        }
+    }
+
     /// A draw y of the level above for points of the batch, `[n, 2]`.
     pub(super) fn noised(&self, u: &Update) -> Tensor<2> {
         let [n, _] = u.data.x.dims();
@@ -37,6 +54,24 @@ impl ForwardStep {
         let z = Draws::new(u.seed, Stream::Diffuse, u.iteration).normals(2 * n);
         u.data.x.clone() * a + points(z, u.device) * b.sqrt()
     }
+}
+
+/// Langevin dynamics from `chains` on the energy given the points `above` `[n, 2]`, with proposal
+/// deviations `steps` `[levels]` and as many transitions as `noise` has draws for.
+pub fn recover(
+    model: &Mlp,
+    forward: &ForwardStep,
+    kernel: Kernel,
+    chains: Labelled,
+    above: Tensor<2>,
+    steps: &Tensor<1>,
+    noise: &Noise,
+) -> MixtureMoved {
+    let Labelled { x, member } = chains;
+    let energy = model.at(member.clone());
+    let conditional = forward.given(&energy, &member, above);
+    let step = (member.clone() * steps.clone().unsqueeze::<2>()).sum_dim(1);
+    MixtureMoved::of(run(kernel, &conditional, x, &step, noise), member)
 }
 
 /// A row `[1, levels]` of numbers.

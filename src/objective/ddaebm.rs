@@ -6,15 +6,15 @@
 //! first. The energy's gradient never reaches the generator's weights, nor theirs the energy's. The
 //! paper's E is a negative energy: here, as everywhere, energies are low where likely.
 
-use super::conditional::{Conditional, ForwardStep, of_level, per_level};
+use super::conditional::{ForwardStep, of_level, per_level, recover};
 use super::contrast::differentiate;
 use super::generator::{Generator, GeneratorNoise};
 use super::player::{ARRAYS, Player};
 use super::{Found, Objective, Update, contrast};
 use crate::diffusion::Schedule;
-use crate::energy::{Energy, LevelEnergy, Mlp, MlpAt, Perceptron};
+use crate::energy::{Energy, LevelEnergy, Mlp, Perceptron};
 use crate::rng::Stream;
-use crate::sampler::{Kernel, Labelled, MixtureMoved, Noise, run};
+use crate::sampler::{Kernel, Labelled, MixtureMoved, Noise};
 use crate::settings::{Key, Settings};
 use burn::tensor::{Device, Tensor};
 
@@ -126,22 +126,6 @@ impl Ddaebm {
         }
     }
 
-    /// The energy of the batch's levels given the points above.
-    fn conditional<'a>(
-        &self,
-        energy: &'a MlpAt,
-        member: &Tensor<2>,
-        above: &Tensor<2>,
-    ) -> Conditional<'a, MlpAt> {
-        let [signal, variance] = self.forward.at(member);
-        Conditional {
-            energy,
-            above: above.clone(),
-            signal,
-            variance,
-        }
-    }
-
     /// The generator's points after some MALA steps on the conditional energy, and accepted shares
     /// `[levels, 2]`. The paper takes none.
     fn corrected(&self, u: &Update, round: &Round) -> (Labelled, Tensor<2>) {
@@ -152,13 +136,18 @@ impl Ddaebm {
             let nothing = Tensor::zeros([levels, 2], u.device);
             return (Labelled { x, member }, nothing);
         }
-        let energy = u.model.at(member.clone());
-        let conditional = self.conditional(&energy, &member, &round.above);
         let streams = [Stream::Proposal, Stream::Accept];
         let noise = Noise::draw(u.seed, streams, u.iteration, [u.correction, n], u.device);
-        let step = (member.clone() * u.steps.clone().unsqueeze::<2>()).sum_dim(1);
-        let moved = run(Kernel::Mala, &conditional, x, &step, &noise);
-        let moved = MixtureMoved::of(moved, member);
+        let (chains, above) = (Labelled { x, member }, round.above.clone());
+        let moved = recover(
+            u.model,
+            &self.forward,
+            Kernel::Mala,
+            chains,
+            above,
+            u.steps,
+            &noise,
+        );
         (moved.chains, moved.acceptance)
     }
 
@@ -168,7 +157,7 @@ impl Ddaebm {
         let [n, _] = u.data.x.dims();
         let member = &u.data.member;
         let energy = model.at(member.clone());
-        let conditional = self.conditional(&energy, member, &round.above);
+        let conditional = self.forward.given(&energy, member, round.above.clone());
         // (a) has its value without the graph, and its gradient by the energy's own in the fake.
         let still = round.fake.clone().inner();
         let (energy, slope) = conditional.energy_and_grad(still.clone());
@@ -192,11 +181,11 @@ impl Ddaebm {
             let latent = if self.posterior {
                 let (mean, log_variance) = encode(x.clone());
                 loss = loss + latent_divergence(mean.clone(), log_variance.clone());
-                let streams = [Stream::PosteriorLatent; 2];
-                let noise = self
+                let key = [u.seed, u.iteration];
+                let z = self
                     .generator
-                    .noise(u.seed, streams, u.iteration, n, u.device);
-                mean + noise.latent.autodiff() * (log_variance * 0.5).exp()
+                    .latent(Stream::PosteriorLatent, key, n, u.device);
+                mean + z.autodiff() * (log_variance * 0.5).exp()
             } else {
                 tracked(&round.latent)
             };

@@ -4,11 +4,10 @@
 //! Invariant: chains start anew at the noisier point at every update, and energies of different
 //! levels have normalisers of their own.
 
-use super::conditional::{Conditional, ForwardStep};
-use super::{Found, Objective, Update, contrast};
-use crate::energy::LevelEnergy;
+use super::conditional::{ForwardStep, recover};
+use super::{Found, Objective, Update};
 use crate::rng::Stream;
-use crate::sampler::{MixtureMoved, Noise, run};
+use crate::sampler::{Labelled, Noise};
 
 pub(super) struct RecoveryLikelihood {
     pub forward: ForwardStep,
@@ -18,23 +17,21 @@ impl Objective for RecoveryLikelihood {
     fn descend(&mut self, u: &Update) -> Found {
         let [n, _] = u.data.x.dims();
         let above = self.forward.noised(u);
-        let member = u.data.member.clone();
-        let [signal, variance] = self.forward.at(&member);
-        let energy = u.model.at(member.clone());
-        let conditional = Conditional {
-            energy: &energy,
-            above: above.clone(),
-            signal,
-            variance,
-        };
         let streams = [Stream::Proposal, Stream::Accept];
         let noise = Noise::draw(u.seed, streams, u.iteration, [u.transitions, n], u.device);
-        let step = (member.clone() * u.steps.clone().unsqueeze::<2>()).sum_dim(1);
-        let moved = run(u.kernel, &conditional, above, &step, &noise);
-        let moved = MixtureMoved::of(moved, member);
-        Found {
-            contrast: contrast(u.architecture, u.flat, u.data, &moved.chains),
-            moved: Some(moved),
-        }
+        let chains = Labelled {
+            x: above.clone(),
+            member: u.data.member.clone(),
+        };
+        let moved = recover(
+            u.model,
+            &self.forward,
+            u.kernel,
+            chains,
+            above,
+            u.steps,
+            &noise,
+        );
+        Found::against(moved, u)
     }
 }

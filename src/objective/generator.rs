@@ -11,6 +11,9 @@ use crate::sampler::Labelled;
 use crate::settings::{Key, Settings};
 use burn::tensor::{Device, Tensor, TensorData};
 
+/// Keys of draws that one sample takes, a level each: more than there are levels.
+pub(crate) const KEYS: u64 = 64;
+
 /// Hidden layers of the generator and of the variational posterior.
 const DEPTH: usize = 3;
 
@@ -85,16 +88,22 @@ impl Generator {
         n: usize,
         device: &Device,
     ) -> GeneratorNoise {
-        let normals = |stream, columns: usize| {
-            let z = Draws::new(seed, stream, step).normals(n * columns);
-            Tensor::from_data(TensorData::new(z, [n, columns]), device)
-        };
+        let z = Draws::new(seed, noise, step).normals(2 * n);
         GeneratorNoise {
-            latent: match self.drawn {
-                true => normals(latent, self.latents),
-                false => Tensor::zeros([n, self.latents], device),
-            },
-            noise: normals(noise, 2),
+            latent: self.latent(latent, [seed, step], n, device),
+            noise: Tensor::from_data(TensorData::new(z, [n, 2]), device),
+        }
+    }
+
+    /// `[n, latents]` standard normals, or zeros where the latent is off. `key` is seed and step.
+    pub fn latent(&self, stream: Stream, key: [u64; 2], n: usize, device: &Device) -> Tensor<2> {
+        let shape = [n, self.latents];
+        match self.drawn {
+            true => {
+                let z = Draws::new(key[0], stream, key[1]).normals(n * self.latents);
+                Tensor::from_data(TensorData::new(z, shape), device)
+            }
+            false => Tensor::zeros(shape, device),
         }
     }
 
@@ -135,7 +144,7 @@ impl Generator {
         let mut x = Tensor::<2>::from_data(TensorData::new(start, [n, 2]), device);
         for k in (0..self.levels).rev() {
             let streams = [Stream::SampleLatent, Stream::SampleNoise];
-            let draws = self.noise(seed, streams, step * 64 + k as u64, n, device);
+            let draws = self.noise(seed, streams, step * KEYS + k as u64, n, device);
             let member = membership_of(k, self.levels, n, device);
             let below = self.mean(network, &x, &draws.latent, &member)
                 + draws.noise * self.deviation(&member);

@@ -24,13 +24,14 @@ mod ssm;
 
 pub use adam::{Adam, AdamSettings, averaged, clip_to_norm, learning_rate, rate_factor};
 pub use buffer::ReplayBuffer;
-pub use conditional::{Conditional, ForwardStep};
+pub use conditional::{Conditional, ForwardStep, recover};
 pub use contrast::{Contrast, contrast, differentiate, weigh};
 pub use dcd::{Diffusion, antithetic};
 pub use ddaebm::{latent_divergence, latent_miss, penalty_for};
 pub use dsm::denoising;
 pub use energy_discrepancy::{Ranking, candidates};
 pub use generator::Generator;
+pub(crate) use generator::KEYS;
 pub use ssm::sliced;
 
 use crate::data::Density;

@@ -105,9 +105,11 @@ fn Plot(index: usize) -> impl IntoView {
         }
     });
     let sampled = Memo::new(move |_| {
-        state
-            .run
-            .with(|run| run.comparison.as_ref().is_some_and(|c| c.sampled))
+        state.run.with(|run| {
+            run.comparison
+                .as_ref()
+                .is_some_and(|c| c.runs.iter().any(|r| r.steps == 0))
+        })
     });
     let caption = move || {
         run.get().map(|ChainRun { from_data, steps, masses, mmd, acceptance, ess, r_hat, .. }| {

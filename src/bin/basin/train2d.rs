@@ -61,7 +61,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
             write_checkpoint(&file, &good)?;
             return Err(error);
         }
-        if let Some(loss) = report.runaway() {
+        if let Some(loss) = report.runaway(run.settings().loss_limit()) {
             write_checkpoint(&file, &good)?;
             stop.store(true, Ordering::Relaxed);
             let (away, kept) = (report.iteration, good.iteration);

@@ -145,7 +145,7 @@ impl Lane {
         };
         let report = guarded(run.report(None)).await?;
         self.stale = false;
-        let ran_away = report.runaway();
+        let ran_away = report.runaway(run.settings().loss_limit());
         let iteration = report.iteration;
         post::event(self.index, &Event::Report(Box::new(report)));
         if let Some(loss) = ran_away {

@@ -142,8 +142,13 @@ impl Job {
         let mut saved = Instant::now();
         // When a resumed run has learned already, nobody knows when.
         let resumed = run.iteration() > 0;
-        let first = block_on(run.report(None)).map_err(|e| e.to_string())?;
-        let mut timed = !(resumed && first.kl_truth_model < LEARNED);
+        let mut timed = match resumed {
+            true => {
+                let first = block_on(run.report(None)).map_err(|e| e.to_string())?;
+                first.kl_truth_model >= LEARNED
+            }
+            false => true,
+        };
         let (mut learned, mut ran_away) = (None, None);
         let mut reported = run.iteration();
         while !run.finished() && ran_away.is_none() {
@@ -159,7 +164,8 @@ impl Job {
                 learned = Some(run.seconds());
             }
             let newest = checkpoint(&run)?;
-            if report.runaway().is_some() || !newest.healthy() {
+            let limit = run.settings().loss_limit();
+            if report.runaway(limit).is_some() || !newest.healthy() {
                 ran_away = Some(run.iteration());
                 run = Train2d::resume(good.clone(), Device::flex()).map_err(|e| e.to_string())?;
                 break;
