@@ -22,7 +22,7 @@ pub struct Bench {
     order: RwSignal<Vec<usize>>,
     clock: RwSignal<Clock>,
     /// Whether the worker's lanes have their canvases.
-    started: RwSignal<bool>,
+    started: StoredValue<bool>,
     /// Whether the visitor has neither named nor changed a setting yet.
     untouched: StoredValue<bool>,
 }
@@ -51,7 +51,7 @@ impl Bench {
             lanes: StoredValue::new(lanes),
             order: RwSignal::new((0..setup.columns.len()).collect()),
             clock: RwSignal::new(setup.clock),
-            started: RwSignal::new(false),
+            started: StoredValue::new(false),
             untouched: StoredValue::new(text.is_empty()),
         };
         itself.set_value(Some(bench));
@@ -131,7 +131,7 @@ impl Bench {
 
     /// Starts a worker with a lane for each pair of canvases, ending the one before.
     pub fn start(self, canvases: Vec<Canvases>) {
-        let fresh = !self.started.get_untracked();
+        let fresh = !self.started.get_value();
         let first = self.first();
         first.make_eager(fresh || untrack(|| self.playing()));
         first.close();
@@ -140,7 +140,7 @@ impl Bench {
                 lane.run.update(Run::lose_worker);
             }
         });
-        self.started.set(true);
+        self.started.set_value(true);
         first.open(canvases, move |events| self.absorb(events));
         first.send(Command::Clock(self.clock.get_untracked()));
     }
