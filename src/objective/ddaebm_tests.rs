@@ -1,9 +1,8 @@
 use super::*;
 use crate::data::Density;
 use crate::energy::{Architecture, membership_of_labels};
-use crate::objective::AdamSettings;
+use crate::objective::tests::update;
 use crate::rng::Draws;
-use crate::sampler::{JumpKind, Kernel};
 use crate::settings::{Preset, Size};
 use burn::tensor::TensorData;
 
@@ -54,28 +53,18 @@ impl Table {
     }
 
     fn update(&self) -> Update<'_> {
+        let Self {
+            architecture,
+            flat,
+            model,
+            steps,
+            data,
+            device,
+            ..
+        } = self;
         Update {
-            architecture: &self.architecture,
-            flat: &self.flat,
-            model: &self.model,
-            steps: &self.steps,
-            kernel: Kernel::Mala,
-            jump: JumpKind::Stay,
-            transitions: 1,
-            data: &self.data,
-            seed: 5,
-            iteration: 3,
-            reinit: 0.0,
-            correction: 0,
             entropy: 0.7,
-            other: AdamSettings {
-                learning_rate: 1e-3,
-                beta1: 0.0,
-                beta2: 0.9,
-            },
-            clip: 0.0,
-            memory: 0.0,
-            device: &self.device,
+            ..update(architecture, flat, model, steps, data, device)
         }
     }
 

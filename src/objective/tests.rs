@@ -14,7 +14,7 @@ fn batch(n: usize, levels: usize, stream: u64, device: &Device) -> Labelled {
     }
 }
 
-fn update<'a>(
+pub(super) fn update<'a>(
     architecture: &'a Architecture,
     flat: &'a Tensor<1>,
     model: &'a Mlp,

@@ -39,14 +39,7 @@ pub fn parse(text: &str) -> Parsed {
     let mut notices = Vec::new();
     let text = text.trim_start_matches(['#', '?']);
     let cut = text.floor_char_boundary(MAX_READ);
-    let pairs: Vec<(String, String)> = text[..cut]
-        .split('&')
-        .filter(|part| !part.is_empty())
-        .map(|part| {
-            let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            (percent_decode(name), percent_decode(value))
-        })
-        .collect();
+    let pairs = pairs(&text[..cut]);
 
     let named = pairs.iter().rev().find(|(name, _)| name == "preset");
     let preset = named.and_then(|(_, value)| Preset::by_name(value));
@@ -85,6 +78,16 @@ pub fn parse(text: &str) -> Parsed {
     Parsed { settings, notices }
 }
 
+/// Names and values of a fragment, unescaped.
+pub(super) fn pairs(text: &str) -> Vec<(String, String)> {
+    let parts = text.split('&').filter(|part| !part.is_empty());
+    let pair = |part: &str| {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        (percent_decode(name), percent_decode(value))
+    };
+    parts.map(pair).collect()
+}
+
 /// At most [`MAX_NOTICES`], the last of which may stand for all that follow.
 pub(super) fn few(mut notices: Vec<Notice>) -> Vec<Notice> {
     if notices.len() > MAX_NOTICES {
@@ -98,7 +101,7 @@ pub(super) fn few(mut notices: Vec<Notice>) -> Vec<Notice> {
 }
 
 /// Undoes `%41`-style escapes; what is no valid escape or no UTF-8 stays as it is.
-pub(super) fn percent_decode(text: &str) -> String {
+fn percent_decode(text: &str) -> String {
     if !text.contains('%') {
         return text.to_owned();
     }

@@ -3,7 +3,7 @@
 //! Invariant: the columns of a [`Setup`] agree in every shared setting, there are [`FEWEST`] to
 //! [`MOST`] of them, and `Setup::parse(s.print())` brings `s` back.
 
-use super::link::{MAX_READ, few, percent_decode};
+use super::link::{MAX_READ, few, pairs};
 use super::{Group, Key, METHODS, Notice, Preset, Settings, Size, TABLE, points, shorten};
 use serde::{Deserialize, Serialize};
 
@@ -107,14 +107,7 @@ impl Setup {
         let text = text.trim_start_matches(['#', '?']);
         let text = &text[..text.floor_char_boundary(MAX_READ)];
         let mut notices = Vec::new();
-        let pairs: Vec<(String, String)> = text
-            .split('&')
-            .filter(|part| !part.is_empty())
-            .map(|part| {
-                let (name, value) = part.split_once('=').unwrap_or((part, ""));
-                (percent_decode(name), percent_decode(value))
-            })
-            .collect();
+        let pairs = pairs(text);
         let named = |name: &str| pairs.iter().rev().find(|(n, _)| n == name);
         let data = named("data").map_or(FIRST_DATA, |(_, value)| value);
         let mut unreadable = |name: &str, asked: &str| {

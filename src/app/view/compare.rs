@@ -10,6 +10,7 @@ use super::select::Segmented;
 use super::stage::offscreen;
 use super::state::{State, use_state};
 use super::strip::Strip;
+use super::transport::{Playback, Seed};
 use super::wire::Canvases;
 use crate::app::ablation::{self, Ablation};
 use crate::app::run::Run;
@@ -395,58 +396,12 @@ fn Table(bench: Bench) -> impl IntoView {
 #[component]
 pub fn CompareTransport(bench: Bench) -> impl IntoView {
     let playing = Memo::new(move |_| bench.playing());
-    let first = bench.first();
-    let pressed = move |when: bool| (playing.get() == when).to_string();
+    let act = move |command| bench.send(&command);
     view! {
         <footer>
-            <div class="segmented" role="group" aria-label="Playback">
-                <button
-                    data-testid="play"
-                    title="Play (Space)"
-                    aria-pressed=move || pressed(true)
-                    on:click=move |_| bench.send(&Command::Play)
-                >
-                    "Play"
-                </button>
-                <button
-                    data-testid="pause"
-                    title="Pause (Space)"
-                    aria-pressed=move || pressed(false)
-                    on:click=move |_| bench.send(&Command::Pause)
-                >
-                    "Pause"
-                </button>
-            </div>
-            <button
-                data-testid="step-once"
-                title="One iteration of every column (S)"
-                on:click=move |_| bench.send(&Command::Step)
-            >
-                "Step"
-            </button>
-            <button
-                data-testid="reset"
-                title="Start all again (R)"
-                on:click=move |_| bench.send(&Command::Reset)
-            >
-                "Reset"
-            </button>
+            <Playback playing act step="One iteration of every column (S)" />
             <span class="grow"></span>
-            <label class="inline">
-                "Seed "
-                <input
-                    data-testid="seed"
-                    type="number"
-                    min="0"
-                    max="4294967295"
-                    title=Key::Seed.row().help
-                    prop:value=move || first.settings.with(|s| s.text(Key::Seed))
-                    on:change:target=move |event| {
-                        first.set_text(Key::Seed, &event.target().value());
-                        event.target().set_value(&first.settings.with_untracked(|s| s.text(Key::Seed)));
-                    }
-                />
-            </label>
+            <Seed state=bench.first() />
         </footer>
     }
 }

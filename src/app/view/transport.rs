@@ -1,7 +1,7 @@
-//! The playback bar, on every page.
+//! The playback bar: of the Train page and the Lab, and its parts for a comparison.
 
 use super::control::Choice;
-use super::state::use_state;
+use super::state::{State, use_state};
 use crate::protocol::Command;
 use crate::settings::Key;
 use leptos::prelude::*;
@@ -21,33 +21,10 @@ pub fn Transport() -> impl IntoView {
             r => format!("{r:.0} a second"),
         }
     });
-    let pressed = move |when: bool| (playing.get() == when).to_string();
+    let act = move |command| state.send(command);
     view! {
         <footer>
-            <div class="segmented" role="group" aria-label="Playback">
-                <button
-                    data-testid="play"
-                    title="Play (Space)"
-                    aria-pressed=move || pressed(true)
-                    on:click=move |_| state.send(Command::Play)
-                >
-                    "Play"
-                </button>
-                <button
-                    data-testid="pause"
-                    title="Pause (Space)"
-                    aria-pressed=move || pressed(false)
-                    on:click=move |_| state.send(Command::Pause)
-                >
-                    "Pause"
-                </button>
-            </div>
-            <button data-testid="step-once" title="One iteration (S)" on:click=move |_| state.send(Command::Step)>
-                "Step"
-            </button>
-            <button data-testid="reset" title="Start again (R)" on:click=move |_| state.send(Command::Reset)>
-                "Reset"
-            </button>
+            <Playback playing act step="One iteration (S)" />
             <p class="count">
                 <b data-testid="step">{move || iteration.get()}</b>
                 <span>" iterations"</span>
@@ -58,21 +35,65 @@ pub fn Transport() -> impl IntoView {
                 "Speed "
                 <Choice key=Key::Speed />
             </label>
-            <label class="inline">
-                "Seed "
-                <input
-                    data-testid="seed"
-                    type="number"
-                    min="0"
-                    max="4294967295"
-                    title=Key::Seed.row().help
-                    prop:value=move || state.settings.with(|s| s.text(Key::Seed))
-                    on:change:target=move |event| {
-                        state.set_text(Key::Seed, &event.target().value());
-                        event.target().set_value(&state.settings.with_untracked(|s| s.text(Key::Seed)));
-                    }
-                />
-            </label>
+            <Seed state />
         </footer>
+    }
+}
+
+/// Play, pause, step and reset; `step` says what one step is.
+#[component]
+pub fn Playback(
+    playing: Memo<bool>,
+    act: impl Fn(Command) + Copy + 'static,
+    step: &'static str,
+) -> impl IntoView {
+    let pressed = move |when: bool| (playing.get() == when).to_string();
+    view! {
+        <div class="segmented" role="group" aria-label="Playback">
+            <button
+                data-testid="play"
+                title="Play (Space)"
+                aria-pressed=move || pressed(true)
+                on:click=move |_| act(Command::Play)
+            >
+                "Play"
+            </button>
+            <button
+                data-testid="pause"
+                title="Pause (Space)"
+                aria-pressed=move || pressed(false)
+                on:click=move |_| act(Command::Pause)
+            >
+                "Pause"
+            </button>
+        </div>
+        <button data-testid="step-once" title=step on:click=move |_| act(Command::Step)>
+            "Step"
+        </button>
+        <button data-testid="reset" title="Start again (R)" on:click=move |_| act(Command::Reset)>
+            "Reset"
+        </button>
+    }
+}
+
+/// The seed of a run, or of all columns of a comparison.
+#[component]
+pub fn Seed(state: State) -> impl IntoView {
+    view! {
+        <label class="inline">
+            "Seed "
+            <input
+                data-testid="seed"
+                type="number"
+                min="0"
+                max="4294967295"
+                title=Key::Seed.row().help
+                prop:value=move || state.settings.with(|s| s.text(Key::Seed))
+                on:change:target=move |event| {
+                    state.set_text(Key::Seed, &event.target().value());
+                    event.target().set_value(&state.settings.with_untracked(|s| s.text(Key::Seed)));
+                }
+            />
+        </label>
     }
 }
