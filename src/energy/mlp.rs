@@ -8,7 +8,7 @@
 use super::embedding::sinusoidal;
 use super::product::product;
 use super::{Activation, Architecture, Block, Energy, Layout, LevelEnergy};
-use crate::kernel::{self, MlpKernels};
+use crate::kernel::{self, MlpKernels, mlp_kernels};
 use burn::tensor::{Gradients, Tensor, TensorData};
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -28,7 +28,7 @@ struct Parts {
     blocks: OnceCell<Vec<Tensor<2>>>,
     /// Gates per layer, `[levels, width]`.
     gates: OnceCell<Vec<Tensor<2>>>,
-    kernels: OnceCell<Option<MlpKernels>>,
+    kernels: OnceCell<Option<Box<dyn MlpKernels>>>,
 }
 
 impl Mlp {
@@ -80,16 +80,16 @@ impl Mlp {
         })
     }
 
-    /// The kernels of the network, where its weights are on a GPU.
-    fn kernels(&self) -> Option<&MlpKernels> {
+    /// The kernels of the network, unless it tracks gradients or is too large for its GPU.
+    fn kernels(&self) -> Option<&dyn MlpKernels> {
         let parts = &*self.0;
         let made = parts.kernels.get_or_init(|| {
             let gates = self.gates();
             let table = (!gates.is_empty()).then(|| Tensor::cat(gates.to_vec(), 0));
             let network = parts.architecture.network();
-            MlpKernels::new(network, parts.flat.as_ref()?, table.as_ref())
+            mlp_kernels(network, parts.flat.as_ref()?, table.as_ref())
         });
-        made.as_ref()
+        made.as_deref()
     }
 
     /// Whether kernels do the work of this network.

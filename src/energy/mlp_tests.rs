@@ -231,3 +231,29 @@ fn a_saturated_network_stays_finite() {
         assert!(values(e).into_iter().chain(values(g)).all(f32::is_finite));
     }
 }
+
+#[test]
+fn kernels_do_what_the_tensor_operations_do() {
+    let device = Device::flex();
+    for a in architectures() {
+        let (flat, net) = net(&a, &device);
+        // Less than a tile of points, whole tiles, and a rest.
+        for n in [1, 32, 37] {
+            let (x, member) = (points(n, &device), labels(&a, n, &device));
+            let (energy, grad) = net.at(member.clone()).energy_and_grad(x.clone());
+            let tracked = Mlp::tracked(&a, &flat);
+            let at = tracked.at(member.clone().autodiff());
+            let (by_ops, grad_by_ops) = at.energy_and_grad(x.clone().autodiff());
+            close(&values(energy), &values(by_ops.clone().inner()), 2e-6);
+            close(&values(grad), &values(grad_by_ops.inner()), 2e-6);
+
+            let weight = points(n, &device).slice([0..n, 0..1]).reshape([n]);
+            let (sum, gradient) = net.weighted_sum(&x, &member, &weight).unwrap();
+            let loss = (by_ops * weight.autodiff()).sum();
+            let mut gradients = loss.backward();
+            close(&values(sum), &values(loss.inner()), 5e-6);
+            let by_ops = tracked.gradient(&mut gradients, 0);
+            close(&values(gradient), &values(by_ops), 5e-6);
+        }
+    }
+}

@@ -1,10 +1,14 @@
-//! Hand-written kernels in WGSL (`shaders/`) on burn's tensors.
+//! Hand-written kernels of the energies: WGSL (`shaders/`) for tensors on a GPU, vector instructions
+//! for tensors in memory.
 //!
-//! Invariant: a kernel gives the numbers of its CPU twin up to rounding, and is used wherever the
-//! tensors lie on a GPU; elsewhere its constructor gives `None` and callers compute op by op.
+//! Invariant: both do what `MlpAt` does op by op, up to rounding, and whoever calls them cannot tell
+//! which ones they are.
 
-mod launch;
+mod cpu;
+mod gpu;
 mod mlp;
+mod network;
 
-pub use launch::on_gpu;
-pub use mlp::{MlpKernels, Network, Program, Tape, What};
+pub use gpu::{Program, What, on_gpu};
+pub use mlp::{MlpKernels, Tape, mlp_kernels};
+pub use network::Network;

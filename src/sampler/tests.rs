@@ -1,6 +1,9 @@
 use super::*;
 use crate::diffusion::Schedule;
-use crate::energy::{GaussianMixture, LevelEnergy, membership_of, membership_of_labels};
+use crate::energy::{
+    Activation, Architecture, GaussianMixture, LevelEnergy, Mlp, membership_of,
+    membership_of_labels,
+};
 
 const STREAMS: [Stream; 2] = [Stream::Proposal, Stream::Accept];
 
@@ -282,5 +285,37 @@ fn adaptation_follows_the_band() {
     let adapted = values(adapt(steps, Tensor::from_data(window, &device), ceiling));
     for (got, expected) in adapted.iter().zip([0.11, 0.1, 0.1 / 1.2, 0.1, 1.5]) {
         assert!((got - expected).abs() < 1e-6, "{got} {expected}");
+    }
+}
+
+#[test]
+fn a_kernel_moves_chains_as_single_steps_do() {
+    let device = Device::flex();
+    let architecture = Architecture {
+        activation: Activation::Silu,
+        width: 20,
+        depth: 2,
+        levels: Some(3),
+        confinement: 0.05,
+        spread: true,
+    };
+    let flat = Tensor::from_data(architecture.init(4).as_slice(), &device);
+    let n = 37;
+    let labels: Vec<usize> = (0..n).map(|i| i % 3).collect();
+    let energy = Mlp::new(&architecture, &flat).at(membership_of_labels(&labels, 3, &device));
+    let (x, step) = (normals(n, 1.5, 2, &device), constant(n, 0.4, &device));
+    let noise = Noise::draw(6, STREAMS, 0, [12, n], &device);
+    for (kernel, adjusted) in [(Kernel::Mala, true), (Kernel::Ula, false)] {
+        let path = energy.langevin(&x, &step, &noise.draws, adjusted);
+        let at_once = of_path(path.unwrap());
+        let single = one_by_one(kernel, &energy, x.clone(), &step, &noise);
+        for (a, b) in [
+            (values(at_once.trail), values(single.trail)),
+            (values(at_once.accepted), values(single.accepted)),
+        ] {
+            let apart = a.iter().zip(&b).map(|(a, b)| (a - b).abs());
+            let worst = apart.fold(0.0, f32::max);
+            assert!(a.len() == b.len() && worst < 1e-4, "{kernel:?}: {worst}");
+        }
     }
 }

@@ -1,0 +1,276 @@
+//! The kernels of an MLP in memory.
+//!
+//! Invariant: the last tile of a batch is filled up with copies of its last row, whose results are
+//! dropped.
+
+use super::product::{LANES, Lanes};
+use super::tape::Sums;
+use super::tile::{Points, Tile, Weights};
+use super::{arch, numbers, tensor};
+use crate::kernel::{MlpKernels, Network, Tape};
+use burn::tensor::{Device, Tensor};
+use pulp::{Simd, WithSimd};
+
+/// The kernels of a network at its present weights.
+pub struct CpuMlp {
+    weights: Weights,
+    device: Device,
+}
+
+impl CpuMlp {
+    /// `None` where the tensors track gradients or are not in memory.
+    pub fn new(network: Network, weights: &Tensor<1>, gates: Option<&Tensor<2>>) -> Option<Self> {
+        let plain = weights.clone().slice(0..network.plain_parameters());
+        let gates = match gates {
+            Some(gates) => numbers(gates)?,
+            None => Vec::new(),
+        };
+        Some(Self {
+            weights: Weights::new(network, numbers(&plain)?, gates),
+            device: weights.device(),
+        })
+    }
+
+    fn energies(&self, rows: Rows, gradient: bool) -> Energies {
+        arch().dispatch(Evaluate {
+            weights: &self.weights,
+            rows,
+            gradient,
+        })
+    }
+}
+
+impl MlpKernels for CpuMlp {
+    fn energy(&self, x: &Tensor<2>, labels: &Tensor<1>) -> Option<Tensor<1>> {
+        let [n, _] = x.dims();
+        let rows = Rows {
+            x: numbers(x)?,
+            labels: numbers(labels)?,
+            all: false,
+        };
+        Some(tensor(self.energies(rows, false).energy, [n], &self.device))
+    }
+
+    fn all_levels(&self, x: &Tensor<2>) -> Option<Tensor<2>> {
+        let [n, _] = x.dims();
+        let levels = self.weights.network.levels.max(1);
+        let rows = Rows {
+            x: numbers(x)?,
+            labels: (0..levels).map(|t| t as f32).collect(),
+            all: true,
+        };
+        let energy = self.energies(rows, false).energy;
+        Some(tensor(energy, [n, levels], &self.device))
+    }
+
+    fn energy_and_grad(&self, x: &Tensor<2>, labels: &Tensor<1>) -> Option<(Tensor<1>, Tensor<2>)> {
+        let [n, _] = x.dims();
+        let rows = Rows {
+            x: numbers(x)?,
+            labels: numbers(labels)?,
+            all: false,
+        };
+        let found = self.energies(rows, true);
+        Some((
+            tensor(found.energy, [n], &self.device),
+            tensor(found.gradient, [n, 2], &self.device),
+        ))
+    }
+
+    fn chains(&self, start: &Tensor<2>, noise: &Tensor<3>, adjusted: bool) -> Option<Tensor<3>> {
+        let [k, n, _] = noise.dims();
+        let path = arch().dispatch(Chains {
+            weights: &self.weights,
+            start: &numbers(start)?,
+            noise: &numbers(noise)?,
+            adjusted,
+        });
+        Some(tensor(path, [k, n, 3], &self.device))
+    }
+
+    fn tape(&self, x: &Tensor<2>, marks: &Tensor<2>) -> Option<Tape> {
+        let Network {
+            width,
+            depth,
+            levels,
+            ..
+        } = self.weights.network;
+        let sums = arch().dispatch(Weigh {
+            weights: &self.weights,
+            x: numbers(x)?,
+            marks: numbers(marks)?,
+        });
+        let (layers, gates) = sums.gradient();
+        let entries = layers.len();
+        Some(Tape {
+            sum: tensor(vec![sums.energy as f32], [1], &self.device),
+            layers: tensor(layers, [entries], &self.device),
+            gates: (levels > 0).then(|| tensor(gates, [depth * levels, width], &self.device)),
+        })
+    }
+}
+
+/// Points with labels.
+struct Rows {
+    /// `[n, 2]`
+    x: Vec<f32>,
+    labels: Vec<f32>,
+    /// Whether every point takes every label in turn, or its own, which may be one for all.
+    all: bool,
+}
+
+impl Rows {
+    fn number(&self) -> usize {
+        let times = if self.all { self.labels.len() } else { 1 };
+        self.x.len() / 2 * times
+    }
+
+    /// The points and levels of the tile that starts at row `first`.
+    #[inline(always)]
+    fn tile(&self, first: usize) -> (Points, [usize; LANES]) {
+        let last = self.number() - 1;
+        let row = |i: usize| (first + i).min(last);
+        let point = |i: usize| match self.all {
+            true => row(i) / self.labels.len(),
+            false => row(i),
+        };
+        let points = Points {
+            x: std::array::from_fn(|i| self.x[2 * point(i)]),
+            y: std::array::from_fn(|i| self.x[2 * point(i) + 1]),
+        };
+        let level = std::array::from_fn(|i| self.labels[row(i) % self.labels.len()] as usize);
+        (points, level)
+    }
+}
+
+/// Energies `[rows]` and gradients `[rows, 2]`, the latter empty unless asked for.
+struct Energies {
+    energy: Vec<f32>,
+    gradient: Vec<f32>,
+}
+
+struct Evaluate<'a> {
+    weights: &'a Weights,
+    rows: Rows,
+    gradient: bool,
+}
+
+impl WithSimd for Evaluate<'_> {
+    type Output = Energies;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Energies {
+        let rows = self.rows.number();
+        let mut found = Energies {
+            energy: Vec::with_capacity(rows),
+            gradient: Vec::with_capacity(if self.gradient { 2 * rows } else { 0 }),
+        };
+        let mut tile = Tile::new(self.weights);
+        for first in (0..rows).step_by(LANES) {
+            let (points, level) = self.rows.tile(first);
+            let here = LANES.min(rows - first);
+            tile.set_levels(&level);
+            if self.gradient {
+                let (energy, Points { x, y }) = tile.evaluate(simd, &points);
+                found.energy.extend(&energy[..here]);
+                found.gradient.extend((0..here).flat_map(|i| [x[i], y[i]]));
+            } else {
+                found.energy.extend(&tile.forward(simd, &points)[..here]);
+            }
+        }
+        found
+    }
+}
+
+struct Chains<'a> {
+    weights: &'a Weights,
+    start: &'a [f32],
+    noise: &'a [f32],
+    adjusted: bool,
+}
+
+impl WithSimd for Chains<'_> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
+        let n = self.start.len() / 4;
+        let mut path = vec![0.0; self.noise.len()];
+        let mut tile = Tile::new(self.weights);
+        for first in (0..n).step_by(LANES) {
+            let row: [usize; LANES] = std::array::from_fn(|i| (first + i).min(n - 1));
+            let start = |column: usize| row.map(|r| self.start[4 * r + column]);
+            let step = start(3);
+            let mut here = Points {
+                x: start(0),
+                y: start(1),
+            };
+            tile.set_levels(&start(2).map(|t| t as usize));
+            let (mut energy, mut slope) = tile.evaluate(simd, &here);
+            let transitions = self.noise.chunks_exact(3 * n);
+            for (noise, path) in transitions.zip(path.chunks_exact_mut(3 * n)) {
+                let draw = |column: usize| row.map(|r| noise[3 * r + column]);
+                let (zx, zy, log_uniform) = (draw(0), draw(1), draw(2));
+                let there = Points {
+                    x: propose(&here.x, &slope.x, &step, &zx),
+                    y: propose(&here.y, &slope.y, &step, &zy),
+                };
+                let (new_energy, new_slope) = tile.evaluate(simd, &there);
+                for i in 0..LANES {
+                    let back_x = 0.5 * step[i] * (slope.x[i] + new_slope.x[i]) - zx[i];
+                    let back_y = 0.5 * step[i] * (slope.y[i] + new_slope.y[i]) - zy[i];
+                    let log_ratio = energy[i] - new_energy[i]
+                        + 0.5 * (zx[i] * zx[i] + zy[i] * zy[i])
+                        - 0.5 * (back_x * back_x + back_y * back_y);
+                    // A comparison with what is no number is false, which rejects.
+                    let accept = !self.adjusted || log_uniform[i] < log_ratio;
+                    if accept {
+                        (here.x[i], here.y[i]) = (there.x[i], there.y[i]);
+                        (slope.x[i], slope.y[i]) = (new_slope.x[i], new_slope.y[i]);
+                        energy[i] = new_energy[i];
+                    }
+                    if first + i < n {
+                        let place = [here.x[i], here.y[i], f32::from(u8::from(accept))];
+                        path[3 * row[i]..][..3].copy_from_slice(&place);
+                    }
+                }
+            }
+        }
+        path
+    }
+}
+
+/// The Langevin proposal along one axis.
+#[inline(always)]
+fn propose(x: &Lanes, slope: &Lanes, step: &Lanes, z: &Lanes) -> Lanes {
+    std::array::from_fn(|i| x[i] - 0.5 * step[i] * step[i] * slope[i] + step[i] * z[i])
+}
+
+struct Weigh<'a> {
+    weights: &'a Weights,
+    x: Vec<f32>,
+    marks: Vec<f32>,
+}
+
+impl WithSimd for Weigh<'_> {
+    type Output = Sums;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Sums {
+        let (marks, _) = self.marks.as_chunks::<2>();
+        let rows = Rows {
+            x: self.x,
+            labels: marks.iter().map(|mark| mark[0]).collect(),
+            all: false,
+        };
+        let mut sums = Sums::new(self.weights.network);
+        let mut tile = Tile::new(self.weights);
+        for first in (0..rows.number()).step_by(LANES) {
+            let (points, level) = rows.tile(first);
+            let scale = std::array::from_fn(|i| marks.get(first + i).map_or(0.0, |mark| mark[1]));
+            tile.set_levels(&level);
+            sums.add(simd, &mut tile, &points, &level, &scale);
+        }
+        sums
+    }
+}
