@@ -4,6 +4,7 @@
 //! those below its floor, never those above. `tests/floors.rs` holds the table.
 
 pub mod app;
+pub mod colour;
 pub mod data;
 pub mod diffusion;
 #[cfg(feature = "compute")]

@@ -14,6 +14,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("energy", 1),
     ("kernel", 1),
     ("data", 1),
+    ("colour", 0),
     ("diffusion", 0),
     ("protocol", 0),
     ("rng", 0),

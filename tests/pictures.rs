@@ -1,13 +1,12 @@
 //! The pictures' pure parts, which only the wasm build compiles, and their shaders: naga reads what
 //! the browser will.
 
-use basin::{engine, protocol};
+use basin::{colour, engine, protocol};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 #[allow(dead_code, reason = "the tests use a part of what the painters do")]
 #[path = "../src/worker/painter"]
 mod painter {
-    pub mod colour;
     pub mod raster;
     pub mod view;
 }

@@ -3,9 +3,9 @@
 //! Invariant: the picture is that of the shaders, at fewer pixels: the heat map has at most
 //! [`HEAT_SIDE`] pixels a side and is scaled up, marks are squares.
 
-use super::colour::{self, Rgba};
 use super::raster::{self, Heat, Range};
 use super::view::View;
+use crate::colour::{self, Rgba};
 use crate::engine::scene::{Picture, Scene};
 use crate::protocol::Camera;
 use burn::tensor::Tensor;

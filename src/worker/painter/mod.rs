@@ -4,7 +4,6 @@
 //! belongs to the first painter that takes it: a WebGPU canvas never gives a 2D context.
 
 pub mod buffer;
-pub mod colour;
 pub mod cpu;
 pub mod gpu;
 pub mod pictures;

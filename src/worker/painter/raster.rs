@@ -4,8 +4,8 @@
 //! Invariant: same inputs, same colours as the shaders up to rounding. Images are RGBA, 8 bits a
 //! channel, rows from the top; opacity is not multiplied in.
 
-use super::colour::{self, Rgb};
 use super::view::View;
+use crate::colour::{self, Rgb};
 
 /// One row of [`Scene::range`](crate::engine::scene::Scene::range).
 #[derive(Clone, Copy, Debug)]

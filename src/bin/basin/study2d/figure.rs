@@ -3,15 +3,12 @@
 use super::job::file;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use basin::colour;
 use basin::engine::{Checkpoint, Train2d, block_on};
 use burn::tensor::Device;
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
-
-#[path = "../../../worker/painter/colour.rs"]
-#[allow(dead_code, reason = "one map is drawn here, the page draws more")]
-mod colour;
 
 /// Pixels of one picture's side (rows of a bitmap are multiples of four bytes), its size in units of
 /// the figure, and the distance of two.

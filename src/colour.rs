@@ -38,7 +38,7 @@ pub const ARROW: Rgba = [0.92, 0.94, 0.97, 0.8];
 /// Around marks, so that they can be told from bright ground.
 pub const RIM: Rgba = [0.02, 0.02, 0.04, 0.55];
 
-/// Half-widths of marks, in mark units (see [`super::view::View::mark`]).
+/// Half-widths of marks, in units of which a picture is 600 wide.
 pub const DATA_RADIUS: f32 = 1.1;
 pub const CHAIN_RADIUS: f32 = 2.7;
 pub const TAIL_RADIUS: f32 = 0.6;
@@ -104,7 +104,7 @@ pub fn contour(nats: f32, change: f32) -> f32 {
 mod tests {
     use super::*;
 
-    const SHADER: &str = include_str!("../../../shaders/colour.wgsl");
+    const SHADER: &str = include_str!("../shaders/colour.wgsl");
 
     fn scalars(values: &[f32]) -> String {
         values
