@@ -2,10 +2,16 @@
 //! unit tests beside their code.
 
 use super::Checks;
-use super::gaussian::{Gaussian, kl, mean, normals, read};
+use super::gaussian::{Gaussian, mean, normals, read, squared};
 use basin::diffusion::Schedule;
-use basin::energy::{Activation, Architecture, Energy, LevelEnergy, Mlp};
-use basin::objective::{Conditional, latent_divergence, latent_miss, penalty_for};
+use basin::energy::{
+    Activation, Architecture, Energy, LevelEnergy, Mlp, Perceptron, membership_of,
+};
+use basin::metric::truth2d::kl;
+use basin::objective::{Conditional, Generator, latent_divergence, latent_miss, penalty_for};
+use basin::rng::Stream;
+use basin::sampler::{Kernel, Noise, run};
+use basin::settings::{Key, Preset, Size};
 use burn::tensor::{Device, Tensor, TensorData};
 use std::f64::consts::TAU;
 
@@ -16,32 +22,56 @@ pub async fn checks(c: &mut Checks, device: &Device) {
     conditional(c, device).await;
     divergences(c);
     penalty(c, device).await;
+    game(c, device).await;
     critic(c);
     latents(c, device).await;
 }
 
-/// 7.2: a generator that knows x_0 gives the marginal.
+/// 7.2 and 7.10: a generator that knows the clean point gives the marginal of every level, and adds no
+/// noise at the last.
 async fn oracle(c: &mut Checks, device: &Device) {
-    let schedule = Schedule::vp(4, FULL_VP);
+    let mut settings = Preset::of("8-gaussians", "ddaebm", Size::Standard)
+        .unwrap()
+        .settings();
+    settings.set_text(Key::Levels, "4").unwrap();
+    let schedule = Schedule::from_settings(&settings);
+    let generator = Generator::new(&settings, &schedule, device);
+    // Whatever its inputs, this network answers with its last layer's bias.
+    let clean = [0.8, -0.3];
+    let mut weights = vec![0.0; generator.shape.layout().parameters()];
+    let last = weights.len() - clean.len();
+    weights[last..].copy_from_slice(&clean);
+    let weights = Tensor::from_data(weights.as_slice(), device);
+    let network = Perceptron::new(&generator.shape, &weights);
     let n = 20_000;
+    let x0 = Tensor::<2>::from_data([clean], device);
     for k in 0..4 {
-        let p = schedule.posterior(k);
-        let (x0, up, down) = (
-            normals(n, 1, device) * 0.3 + 0.8,
-            normals(n, 2 + k as u64, device),
-            normals(n, 12 + k as u64, device),
-        );
-        let above = x0.clone() * schedule.signal(k + 1) + up * schedule.noise(k + 1);
-        let x = x0.clone() * p.clean + above * p.noisy + down * p.deviation;
-        let rest = (x - x0 * schedule.signal(k)).reshape([2 * n]);
-        let variance = schedule.noise(k).powi(2);
+        let member = membership_of(k, 4, n, device);
+        let above = x0.clone() * schedule.signal(k + 1)
+            + normals(n, 2 + k as u64, device) * schedule.noise(k + 1);
+        let latent = normals(n, 22 + k as u64, device);
+        let mean_of_x = generator.mean(&network, &above, &latent, &member);
+        let deviation = generator.deviation(&member);
+        let x = mean_of_x + normals(n, 12 + k as u64, device) * deviation.clone();
+        let rest = (x - x0.clone() * schedule.signal(k)).reshape([2 * n]);
         c.estimated(
             format!("oracle's mean at {k}"),
             mean(rest.clone()).await,
             0.0,
         );
+        // The noise of the last level is left out.
+        let hidden = if k == 0 {
+            schedule.posterior(0).deviation.powi(2)
+        } else {
+            0.0
+        };
+        let variance = schedule.noise(k).powi(2) - hidden;
         let squares = mean(rest.powi_scalar(2)).await;
         c.estimated(format!("oracle's variance at {k}"), squares, variance);
+        c.holds(
+            format!("noise at {k}"),
+            (read(deviation).await[0] == 0.0) == (k == 0),
+        );
     }
 }
 
@@ -113,13 +143,14 @@ async fn conditional(c: &mut Checks, device: &Device) {
     }
     // Averaged over the true points above, the variance comes back.
     let back = 1.0 / precision + (a / (b * b)) * (a * v + b) / precision.powi(2);
-    c.close("variance averaged", back, v, 1e-12);
+    c.formula("variance averaged", back, v, 1e-12);
 }
 
 /// 7.4.
 fn divergences(c: &mut Checks) {
-    let (p, q) = ([0.2, 0.5], [-0.4, 1.3]);
-    c.close("Jeffrey", kl(p, q) + kl(q, p), 0.9907692308, 1e-9);
+    let of = |mean, variance| Gaussian { mean, variance }.on_a_line();
+    let (p, q) = (of(0.2, 0.5), of(-0.4, 1.3));
+    c.close("Jeffrey", kl(&p, &q) + kl(&q, &p), 0.9907692308, 2e-5);
 }
 
 /// 7.5 and 7.6.
@@ -140,8 +171,7 @@ async fn penalty(c: &mut Checks, device: &Device) {
     let at = Mlp::new(&architecture, &flat).at(Tensor::ones([1, 1], device));
     let (_, grad) = at.energy_and_grad(x);
     let score = z * ((1.0 - b).sqrt() / b.sqrt());
-    let length = |t: Tensor<2>| t.powi_scalar(2).sum_dim(1).squeeze_dim::<1>(1);
-    let excess = length(grad.clone() + score) - length(grad);
+    let excess = squared(grad.clone() + score) - squared(grad);
     c.estimated(
         "penalty with the score",
         mean(excess).await,
@@ -155,7 +185,7 @@ async fn penalty(c: &mut Checks, device: &Device) {
     ] {
         let half: f64 = v / 2.0;
         let root = (-half + (half * half + 2.0 * gamma * v).sqrt()) / (2.0 * gamma * v);
-        c.close("precision of the game", root / kappa, 1.0, 4e-4);
+        c.formula("precision of the game", root / kappa, 1.0, 4e-4);
         c.close(
             "penalty of that precision",
             penalty_for(v, root * v) / gamma,
@@ -174,10 +204,58 @@ async fn penalty(c: &mut Checks, device: &Device) {
     let (v, sharpness) = (0.4, 0.8);
     let gamma = penalty_for(v, sharpness);
     let kappa = sharpness / v;
-    let data = length(normals(n, 22, device) * f64::sqrt(v));
-    let fake = length(normals(n, 23, device) / f64::sqrt(kappa));
+    let data = squared(normals(n, 22, device) * f64::sqrt(v));
+    let fake = squared(normals(n, 23, device) / f64::sqrt(kappa));
     let slope = (data.clone() - fake) * 0.5 + data * (gamma * kappa);
     c.estimated("the game at rest", mean(slope).await, 0.0);
+}
+
+/// 7.6 given the point above: with the paper's penalty on a mode of 25 Gaussians, the energy's slope in
+/// its precision is nothing at the notes' shares, when fakes are draws of the conditional energy.
+async fn game(c: &mut Checks, device: &Device) {
+    let (gamma, schedule, n) = (0.02, Schedule::vp(4, FULL_VP), 20_000);
+    for (k, sharpness) in [(0, 0.168), (1, 0.928), (2, 0.960), (3, 0.963)] {
+        let v = schedule.signal(k).powi(2) * 0.00125 + schedule.noise(k).powi(2);
+        let (a, b) = (schedule.step_signal(k + 1).powi(2), schedule.beta(k + 1));
+        let fake_variance = |kappa: f64| {
+            let precision = kappa + a / b;
+            1.0 / precision + (a / (b * b)) * (a * v + b) / precision.powi(2)
+        };
+        let slope = |kappa: f64| 0.5 * v - 0.5 * fake_variance(kappa) + gamma * kappa * v;
+        let (mut low, mut high) = (0.0, 1.0 / v);
+        for _ in 0..60 {
+            let middle = 0.5 * (low + high);
+            match slope(middle) < 0.0 {
+                true => low = middle,
+                false => high = middle,
+            }
+        }
+        let kappa = low;
+        c.formula("sharpness of the game", kappa * v, sharpness, 6e-4);
+        let x = normals(n, 40 + k as u64, device) * v.sqrt();
+        let above = x.clone() * a.sqrt() + normals(n, 50 + k as u64, device) * b.sqrt();
+        let precision = kappa + a / b;
+        let column = |v: f64| Tensor::<2>::full([n, 1], v as f32, device);
+        let energy = Gaussian {
+            mean: 0.0,
+            variance: 1.0 / kappa,
+        };
+        let start = above.clone() * (a.sqrt() / b / precision)
+            + normals(n, 60 + k as u64, device) / precision.sqrt();
+        let given = Conditional {
+            energy: &energy,
+            above,
+            signal: column(a.sqrt()),
+            variance: column(b),
+        };
+        let streams = [Stream::Proposal, Stream::Accept];
+        let noise = Noise::draw(3, streams, k as u64, [20, n], device);
+        let step = column(precision.sqrt().recip());
+        let fakes = run(Kernel::Mala, &given, start, &step, &noise).x;
+        // Both dimensions, over the variance of the data.
+        let found = (squared(x.clone()) * (0.5 + gamma * kappa) - squared(fakes) * 0.5) / v;
+        c.estimated(format!("the game at rest at {k}"), mean(found).await, 0.0);
+    }
 }
 
 /// 7.7: the best critic of one dimension, E' = (F_data - F_fake)/(γ p_data): no tilt improves it.
@@ -195,7 +273,7 @@ fn critic(c: &mut Checks) {
         let slope = (below + 0.5 * p * h - below_fake - 0.5 * f * h) / (gamma * p);
         if (x - 0.5 * h).abs() < h {
             // Data to the left of the fakes: the energy rises to the right, by d/γ.
-            c.close("slope of the critic", slope / (d / gamma), 1.0, 0.01);
+            c.formula("slope of the critic", slope / (d / gamma), 1.0, 0.01);
         }
         let along = [
             (x.sin(), x.cos()),
@@ -209,7 +287,7 @@ fn critic(c: &mut Checks) {
         below_fake += f * h;
     }
     for tilt in tilts {
-        c.close("tilt of the critic", tilt, 0.0, 1e-4);
+        c.formula("tilt of the critic", tilt, 0.0, 1e-4);
     }
 }
 

@@ -31,6 +31,14 @@ impl Gaussian {
         squared * (-0.5 / self.variance.powi(2))
     }
 
+    /// Its log density along the first axis, but for a constant, in cells of a line that holds all of
+    /// its mass and that of its like.
+    pub fn on_a_line(&self) -> Vec<f32> {
+        let place = |i: i32| (f64::from(i) + 0.5) / 4000.0 * 30.0 - 15.0;
+        let log = |x: f64| -(x - self.mean).powi(2) / (2.0 * self.variance);
+        (0..4000).map(|i| log(place(i)) as f32).collect()
+    }
+
     /// `n` draws.
     pub fn sample(&self, n: usize, step: u64, device: &Device) -> Tensor<2> {
         let z = normals(n, step, device) * self.variance.sqrt();
@@ -50,9 +58,24 @@ impl Energy for Gaussian {
     }
 }
 
-/// KL between Gaussians of one dimension.
-pub fn kl([m, a]: [f64; 2], [mu, b]: [f64; 2]) -> f64 {
-    0.5 * (a / b - 1.0 + (m - mu).powi(2) / b + (b / a).ln())
+/// The point of the DCD notes' tables.
+pub const P: Gaussian = Gaussian {
+    mean: 0.7,
+    variance: 0.5,
+};
+pub const Q: Gaussian = Gaussian {
+    mean: -0.2,
+    variance: 2.0,
+};
+
+/// |x|² of rows, `[n]`.
+pub fn squared(x: Tensor<2>) -> Tensor<1> {
+    x.powi_scalar(2).sum_dim(1).squeeze_dim(1)
+}
+
+/// `[1]` as a number.
+pub async fn number(tensor: Tensor<1>) -> f64 {
+    f64::from(read(tensor).await[0])
 }
 
 /// `[n, 2]` standard normals.

@@ -1,11 +1,15 @@
 //! The methods' closed-form checks, in single precision on any device.
 //!
 //! Invariant: each check compares a number that Basin's own code computed with one from a formula of
-//! the notes; estimates from draws are allowed five of their own standard errors.
+//! the notes, but for those marked as formulas, which hold two of the notes' together; estimates from
+//! draws are allowed five of their own standard errors.
 
 mod dcd;
 mod ddaebm;
 mod gaussian;
+mod langevin;
+mod one_step;
+mod ranking;
 
 use burn::tensor::Device;
 use gaussian::Estimate;
@@ -32,6 +36,11 @@ impl Checks {
         });
     }
 
+    /// Two formulas of the notes, one of which the other checks rely on.
+    fn formula(&mut self, name: &str, got: f64, expected: f64, tolerance: f64) {
+        self.close(format!("formula: {name}"), got, expected, tolerance);
+    }
+
     /// An estimate within five standard errors of its expectation.
     fn estimated(&mut self, name: impl Into<String>, got: Estimate, expected: f64) {
         self.close(name, got.mean, expected, 5.0 * got.error);
@@ -52,6 +61,9 @@ impl Checks {
 pub async fn pass(device: &Device) {
     let mut checks = Checks::default();
     dcd::checks(&mut checks, device).await;
+    langevin::checks(&mut checks, device).await;
+    one_step::checks(&mut checks, device).await;
+    ranking::checks(&mut checks, device).await;
     ddaebm::checks(&mut checks, device).await;
     let failed: Vec<String> = checks
         .0
