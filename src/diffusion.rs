@@ -42,7 +42,8 @@ impl Schedule {
         match settings.choice(Key::Method) {
             "da-ebm" => ramp(),
             "drl" => ramp().without_last(),
-            "ddaebm" => {
+            "dcd" if !settings.on(Key::TimeInput) => Self::clean(),
+            "dcd" | "ddaebm" => {
                 let range = match settings.choice(Key::NoiseSchedule) {
                     "vp-weak" => WEAK_VP,
                     _ => FULL_VP,
@@ -271,6 +272,8 @@ mod tests {
         assert_eq!((schedule.levels(), schedule.beta.len()), (6, 7));
         settings.set_text(Key::Method, "dcd").unwrap();
         assert_eq!(Schedule::from_settings(&settings).levels(), 1);
+        settings.set_text(Key::TimeInput, "on").unwrap();
+        assert_eq!(Schedule::from_settings(&settings).levels(), 6);
     }
 
     #[test]

@@ -40,6 +40,10 @@ pub enum Stream {
     SampleNoise = 28,
     Tuning = 29,
     TuningAccept = 30,
+    ProposedLatent = 31,
+    ProposedNoise = 32,
+    ProposedAccept = 33,
+    Refreshed = 34,
 }
 
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];

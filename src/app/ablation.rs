@@ -48,6 +48,8 @@ pub const ABLATIONS: &[Ablation] = &[
         "One step blurs the density by the diffusion's time; with no correction at all the loss falls without bound, and the density with it."),
     ablation("dcd", Key::Diffusion, "Diffusion", &[("ve", "VE"), ("vp", "VP")],
         "The exact objective cannot tell them apart; the one-step estimators can."),
+    ablation("dcd", Key::TimeInput, "Noise level as input", &[("off", "Off"), ("on", "On")],
+        "One small network for all levels has more to learn: the clean density gets a share of it."),
     ablation("dcd", Key::Stabiliser, "Stabiliser w", &[("1", "1"), ("0.2", "0.2"), ("4", "4")],
         "Below 1 every mode comes out too sharp, above 1 too flat."),
     ablation("ddaebm", Key::Latent, "Latent", ON_OFF,

@@ -260,6 +260,7 @@ impl Train2d {
             seed: s.int(Key::Seed) as u64,
             iteration: self.iteration,
             reinit: s.float(Key::Reinit),
+            proposals: s.int(Key::Proposals),
             correction: s.int(Key::Correction),
             entropy: s.float(Key::Entropy),
             other: adam(Key::GeneratorRate),

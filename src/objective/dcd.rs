@@ -4,17 +4,20 @@
 //! Invariant: `DCD = E E(x) - E U_T(y) + const` with `U_T(y) = -log ∫ k_T(y|x) exp(-E(x)) dx`; every
 //! estimator here is an estimate of that difference, but for [`Estimator::Uncorrected`], which shows
 //! what goes wrong without it. The paper's own text was not at hand: the estimators are those of the
-//! DCD notes, 1.5. Each point diffuses for a time of its own.
+//! DCD notes, 1.5, and the energy of noised data that of 1.8, which cuts the divergence into pieces
+//! from each level to the next.
 
+use super::conditional::{of_level, per_level};
 use super::contrast::{differentiate, stack, weigh};
 use super::energy_discrepancy::{Ranking, candidates};
 use super::follow::Loss;
 use super::{Contrast, Update};
+use crate::diffusion::Schedule;
 use crate::energy::{Energy, LevelEnergy, Mlp, MlpAt};
 use crate::rng::{Draws, Stream};
 use crate::sampler::Labelled;
 use crate::settings::{Key, Settings};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 /// A diffusion without parameters: y = a x + s z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,13 +92,26 @@ pub(super) struct Dcd {
     pub diffusion: Diffusion,
     pub estimator: Estimator,
     pub ranking: Ranking,
-    /// Least and largest noise variance of y/a; log-uniform between them.
-    pub tau: [f64; 2],
+    pub times: Times,
+}
+
+/// The noise variance τ of y/a by which a point diffuses.
+pub(super) enum Times {
+    /// Log-uniform between a least and a largest one.
+    Drawn([f64; 2]),
+    /// `[1, levels]`: to the next level.
+    ByLevel(Tensor<2>),
 }
 
 impl Dcd {
-    pub fn new(settings: &Settings, ranking: Ranking) -> Self {
+    pub fn new(
+        settings: &Settings,
+        ranking: Ranking,
+        schedule: &Schedule,
+        device: &Device,
+    ) -> Self {
         let high = settings.float(Key::Tau);
+        let to_next = |t: usize| schedule.beta(t + 1) / schedule.step_signal(t + 1).powi(2);
         Self {
             diffusion: match settings.choice(Key::Diffusion) {
                 "vp" => Diffusion::Vp,
@@ -110,7 +126,10 @@ impl Dcd {
                 _ => Estimator::Exact,
             },
             ranking,
-            tau: [settings.float(Key::TauLow).min(high), high],
+            times: match settings.on(Key::TimeInput) {
+                true => Times::ByLevel(per_level(schedule.levels(), &to_next, device)),
+                false => Times::Drawn([settings.float(Key::TauLow).min(high), high]),
+            },
         }
     }
 }
@@ -147,8 +166,12 @@ impl Loss for Dcd {
 impl Dcd {
     /// The noise variance of each point, `[n, 1]`.
     fn times(&self, u: &Update) -> Tensor<2> {
+        let range = match &self.times {
+            Times::ByLevel(tau) => return of_level(&u.data.member, tau),
+            Times::Drawn(range) => range,
+        };
         let [n, _] = u.data.x.dims();
-        let [low, high] = self.tau.map(f64::ln);
+        let [low, high] = range.map(f64::ln);
         let share = Draws::new(u.seed, Stream::DiffusionTime, u.iteration).uniforms(n);
         let tau: Vec<f32> = share
             .into_iter()

@@ -6,15 +6,16 @@
 //! first. The energy's gradient never reaches the generator's weights, nor theirs the energy's. The
 //! paper's E is a negative energy: here, as everywhere, energies are low where likely.
 
-use super::conditional::{ForwardStep, of_level, per_level, recover};
+use super::conditional::{ForwardStep, of_level, per_level};
 use super::contrast::differentiate;
+use super::correction::{Corrected, Correction, Pair};
 use super::generator::{Generator, GeneratorNoise};
 use super::player::{ARRAYS, Player};
 use super::{Found, Objective, Update, contrast};
 use crate::diffusion::Schedule;
 use crate::energy::{Energy, LevelEnergy, Mlp, Perceptron};
 use crate::rng::Stream;
-use crate::sampler::{Kernel, Labelled, MixtureMoved, Noise};
+use crate::sampler::{MixtureMoved, Moved};
 use crate::settings::{Key, Settings};
 use burn::tensor::{Device, Tensor};
 
@@ -61,8 +62,20 @@ pub fn penalty_for(v: f64, sharpness: f64) -> f64 {
 /// Negative log-likelihood of latents under diagonal Gaussians, but for a constant: `½ sum of log
 /// variance + (z - mean)²/variance` over rows and columns, `[1]` (notes, 2.2 b).
 pub fn latent_miss(latent: Tensor<2>, mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<1> {
+    by_latent(latent, mean, log_variance).sum()
+}
+
+/// [`latent_miss`] of each row, `[n, 1]`.
+pub(super) fn by_latent(latent: Tensor<2>, mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<2> {
     let miss = (latent - mean).powi_scalar(2);
-    (miss / (log_variance.clone().exp() + TINY) + log_variance).sum() * 0.5
+    (miss / (log_variance.clone().exp() + TINY) + log_variance).sum_dim(1) * 0.5
+}
+
+/// Means and log variances `[n, latents]` from what the posterior's network gives, `[n, 2 latents]`.
+pub(super) fn split(out: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    let [n, both] = out.dims();
+    let mean = out.clone().slice([0..n, 0..both / 2]);
+    (mean, out.slice([0..n, both / 2..both]))
 }
 
 /// KL of diagonal Gaussians to the standard normal, summed over rows and columns, `[1]` (notes, 2.2 d).
@@ -126,29 +139,37 @@ impl Ddaebm {
         }
     }
 
-    /// The generator's points after some MALA steps on the conditional energy, and accepted shares
-    /// `[levels, 2]`. The paper takes none.
-    fn corrected(&self, u: &Update, round: &Round) -> (Labelled, Tensor<2>) {
-        let member = u.data.member.clone();
-        let [n, levels] = member.dims();
-        let x = round.fake.clone().inner();
-        if u.correction == 0 {
-            let nothing = Tensor::zeros([levels, 2], u.device);
-            return (Labelled { x, member }, nothing);
+    /// The generator's points on their way to draws of the conditional energy, and accepted shares
+    /// `[levels, 2]`. The paper leaves them where they are.
+    fn corrected(&self, u: &Update, round: &Round) -> MixtureMoved {
+        let member = &u.data.member;
+        let start = Pair {
+            x: round.fake.clone().inner(),
+            latent: round.latent.clone(),
+        };
+        let at = u.model.at(member.clone());
+        let deviation = of_level(member, &self.variance).sqrt();
+        let correction = Correction {
+            generator: &self.generator,
+            network: &Perceptron::new(&self.network.shape, &self.network.flat),
+            encoder: &Perceptron::new(&self.encoder.shape, &self.encoder.flat),
+            energy: &self.forward.given(&at, member, round.above.clone()),
+            member,
+            deviation,
+        };
+        let proposals = if self.posterior { u.proposals } else { 0 };
+        let step = of_level(member, &u.steps.clone().unsqueeze());
+        let Corrected { x, accepted } = correction.run(start, proposals, &step, u);
+        let trail = x.clone().unsqueeze();
+        let moved = MixtureMoved::of(Moved { trail, x, accepted }, member.clone());
+        match u.correction {
+            // No step, no share of them.
+            0 => MixtureMoved {
+                acceptance: moved.acceptance.zeros_like(),
+                ..moved
+            },
+            _ => moved,
         }
-        let streams = [Stream::Proposal, Stream::Accept];
-        let noise = Noise::draw(u.seed, streams, u.iteration, [u.correction, n], u.device);
-        let (chains, above) = (Labelled { x, member }, round.above.clone());
-        let moved = recover(
-            u.model,
-            &self.forward,
-            Kernel::Mala,
-            chains,
-            above,
-            u.steps,
-            &noise,
-        );
-        (moved.chains, moved.acceptance)
     }
 
     /// The loss of generator and posterior (notes, 2.2): energy (a), entropy bound (b), and with
@@ -166,12 +187,9 @@ impl Ddaebm {
 
         let tracked = |t: &Tensor<2>| t.clone().autodiff();
         let (x, above, member) = (tracked(&u.data.x), tracked(&round.above), tracked(member));
-        let latents = self.generator.latents;
         let encode = |x: Tensor<2>| {
             let input = Tensor::cat(vec![x, above.clone(), member.clone()], 1);
-            let out = encoder.forward(input);
-            let mean = out.clone().slice([0..n, 0..latents]);
-            (mean, out.slice([0..n, latents..2 * latents]))
+            split(encoder.forward(input))
         };
         if self.posterior && u.entropy > 0.0 {
             let (mean, log_variance) = encode(round.fake.clone());
@@ -212,7 +230,7 @@ impl Objective for Ddaebm {
         let member = &u.data.member;
         let network = Perceptron::tracked(&self.network.shape, &self.network.flat);
         let round = self.round(u, network);
-        let (fakes, acceptance) = self.corrected(u, &round);
+        let fakes = self.corrected(u, &round);
         self.round = Some(round);
         let weight = of_level(member, &self.penalty) * (0.5 / n as f64);
         let penalty = differentiate(u.architecture, u.flat, |model: &Mlp| {
@@ -220,7 +238,7 @@ impl Objective for Ddaebm {
             let (_, grad) = at.energy_and_grad(u.data.x.clone().autodiff());
             (grad.powi_scalar(2) * weight.autodiff()).sum()
         });
-        let linear = contrast(u.architecture, u.flat, u.data, &fakes);
+        let linear = contrast(u.architecture, u.flat, u.data, &fakes.chains);
 
         if self.samples.is_none() || u.iteration.is_multiple_of(SHOW_EVERY) {
             let key = [u.seed, u.iteration];
@@ -231,7 +249,7 @@ impl Objective for Ddaebm {
         }
         let shown = self.samples.clone().map(|x| MixtureMoved {
             trail: x.clone().unsqueeze(),
-            acceptance,
+            acceptance: fakes.acceptance.clone(),
             chains: self.generator.chains(x),
         });
         Found {

@@ -3,6 +3,7 @@ use crate::data::Density;
 use crate::energy::{Architecture, membership_of_labels};
 use crate::objective::tests::update;
 use crate::rng::Draws;
+use crate::sampler::Labelled;
 use crate::settings::{Preset, Size};
 use burn::tensor::TensorData;
 

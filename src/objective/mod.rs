@@ -9,6 +9,7 @@ mod buffer;
 mod cd;
 mod conditional;
 mod contrast;
+mod correction;
 mod da_ebm;
 mod dcd;
 mod ddaebm;
@@ -62,7 +63,9 @@ pub struct Update<'a> {
     pub iteration: u64,
     /// Chance that a picked chain is re-started.
     pub reinit: f64,
-    /// MALA steps that correct a generator's points before the energy sees them.
+    /// Rounds of proposals by a generator that correct its points before the energy sees them, and
+    /// MALA steps in each.
+    pub proposals: usize,
     pub correction: usize,
     /// Weight of the entropy bound.
     pub entropy: f64,
@@ -202,7 +205,7 @@ pub fn objective(
             schedule,
             density,
             device,
-            dcd::Dcd::new(settings, ranking),
+            dcd::Dcd::new(settings, ranking, schedule, device),
         ),
         "energy-discrepancy" => {
             let tau = settings.float(Key::Tau);

@@ -34,6 +34,7 @@ pub(super) fn update<'a>(
         seed: 3,
         iteration: 0,
         reinit: 0.0,
+        proposals: 0,
         correction: 0,
         entropy: 0.1,
         other: AdamSettings {
@@ -67,6 +68,11 @@ fn gradients_of_every_loss_match_finite_differences() {
         ),
         ("dcd", &[(Key::Estimator, "anti"), (Key::Diffusion, "vp")]),
         ("dcd", &[(Key::Estimator, "uncorrected")]),
+        ("dcd", &[(Key::TimeInput, "on"), (Key::Levels, "3")]),
+        (
+            "dcd",
+            &[(Key::TimeInput, "on"), (Key::Estimator, "fp-stein")],
+        ),
         ("energy-discrepancy", &[]),
         ("nce", &[]),
         ("dsm", &[]),

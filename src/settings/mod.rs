@@ -11,7 +11,7 @@ mod table;
 
 pub use link::{MAX_LINK_BYTES, Parsed, parse, print};
 pub use points::{EXTENT, LINK_POINTS, parse_csv, quantise};
-pub use preset::{CPU_PRESET, DEFAULT_PRESET, Preset, Size, presets};
+pub use preset::{CPU_PRESET, DEFAULT_PRESET, PAPERS, Preset, Size, presets};
 pub use setup::{Clock, FEWEST, MOST, Setup, shared};
 pub use table::{Applies, DATASETS, For, Group, Key, Kind, METHODS, Row, TABLE, Value};
 
@@ -196,6 +196,16 @@ impl Settings {
 
     /// Whether the setting has a meaning for the chosen data set, method and sampler.
     pub fn relevant(&self, key: Key) -> bool {
+        if self.choice(Key::Method) == "dcd" {
+            // Its diffusion goes from level to level, or for times of its own.
+            match key {
+                Key::Levels | Key::NoiseSchedule | Key::Level | Key::Generate => {
+                    return self.on(Key::TimeInput);
+                }
+                Key::Tau | Key::TauLow => return !self.on(Key::TimeInput),
+                _ => {}
+            }
+        }
         match key.row().belongs {
             For::All => true,
             For::Methods(names) => names.contains(&self.choice(Key::Method)),

@@ -1,7 +1,7 @@
-//! Named starting points: every method on every data set, in three sizes.
+//! Named starting points: every method on every data set, in three sizes, and the papers' own settings.
 //!
-//! Invariant: a preset's name is `data-method` with `-small` or `-long` behind it or nothing, and
-//! `Preset::by_name(p.name()) == Some(p)`.
+//! Invariant: a preset's name is `data-method` with `-small`, `-long` or `-paper` behind it or nothing,
+//! and `Preset::by_name(p.name()) == Some(p)`.
 
 use super::Settings;
 use super::table::{DATASETS, Key, METHODS, Value};
@@ -16,7 +16,12 @@ pub enum Size {
     Small,
     /// For an unattended native run.
     Long,
+    /// The settings of the paper's own code for the plane, where that is known.
+    Paper,
 }
+
+/// Methods whose papers came with code for the plane.
+pub const PAPERS: [&str; 2] = ["da-ebm", "ddaebm"];
 
 /// A named starting point: a data set, a method and a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,14 +58,18 @@ pub fn presets() -> impl Iterator<Item = Preset> {
 }
 
 impl Preset {
-    /// The preset of a data set and a method, both by name.
+    /// The preset of a data set and a method, both by name; the standard one where there is none of
+    /// this size.
     pub fn of(dataset: &str, method: &str, size: Size) -> Option<Self> {
         let dataset = DATASETS.iter().position(|name| *name == dataset)? as u8;
-        let method = METHODS.iter().position(|name| *name == method)? as u8;
+        let number = METHODS.iter().position(|name| *name == method)? as u8;
         Some(Self {
             dataset,
-            method,
-            size,
+            method: number,
+            size: match size {
+                Size::Paper if !PAPERS.contains(&method) => Size::Standard,
+                size => size,
+            },
         })
     }
 
@@ -69,11 +78,12 @@ impl Preset {
         let (name, size) = match name {
             _ if name.ends_with("-small") => (name.strip_suffix("-small")?, Size::Small),
             _ if name.ends_with("-long") => (name.strip_suffix("-long")?, Size::Long),
+            _ if name.ends_with("-paper") => (name.strip_suffix("-paper")?, Size::Paper),
             _ => (name, Size::Standard),
         };
         METHODS.iter().find_map(|method| {
             let dataset = name.strip_suffix(method)?.strip_suffix('-')?;
-            Self::of(dataset, method, size)
+            Self::of(dataset, method, size).filter(|preset| preset.size == size)
         })
     }
 
@@ -84,6 +94,7 @@ impl Preset {
             Size::Standard => "",
             Size::Small => "-small",
             Size::Long => "-long",
+            Size::Paper => "-paper",
         };
         format!("{dataset}-{method}{size}")
     }
@@ -102,7 +113,7 @@ impl Preset {
 
     /// The same data set and method in another size.
     pub fn sized(self, size: Size) -> Self {
-        Self { size, ..self }
+        Self::of(self.dataset(), self.method(), size).unwrap_or(self)
     }
 
     /// The preset's settings. The table's defaults are DA-EBM's recipe of run I of its
@@ -160,6 +171,7 @@ impl Preset {
                 // full rate a run of this length can still run away.
                 set(&mut s, Key::DecayFrom, "35");
             }
+            Size::Paper => as_published(&mut s),
         }
         s
     }
@@ -203,6 +215,37 @@ fn adversarial(s: &mut Settings) {
     set(s, Key::Iterations, "20000");
 }
 
+/// The released code's settings for the plane, as far as the table has them (DA-EBM notes, section 2;
+/// DDAEBM notes, 2.5, whose networks are 300 wide).
+fn as_published(s: &mut Settings) {
+    set(s, Key::Clip, "0");
+    set(s, Key::Confinement, "0");
+    set(s, Key::FirstLayer, "kaiming");
+    set(s, Key::Iterations, "100000");
+    match s.choice(Key::Method) {
+        "ddaebm" => {
+            set(s, Key::NoiseSchedule, "vp-weak");
+            set(s, Key::PenaltyRule, "fixed");
+            set(s, Key::Entropy, "0.1");
+            set(s, Key::Correction, "0");
+            set(s, Key::Width, "256");
+            set(s, Key::GeneratorWidth, "256");
+            set(s, Key::Chains, "200");
+            set(s, Key::GeneratorRate, "0.0001");
+            set(s, Key::Beta2, "0.9");
+            set(s, Key::Ema, "0");
+            set(s, Key::Warmup, "0");
+        }
+        _ => {
+            set(s, Key::Start, "noise");
+            set(s, Key::RampFirst, "0.01");
+            set(s, Key::Steps, "40");
+            set(s, Key::StepSize, "0.1");
+            set(s, Key::Warmup, "500");
+        }
+    }
+}
+
 /// Sets a preset's own value; the test below holds every one of them valid.
 fn set(settings: &mut Settings, key: Key, text: &str) {
     let result = settings.set_text(key, text);
@@ -216,7 +259,7 @@ mod tests {
     #[test]
     fn names_round_trip() {
         for preset in presets() {
-            for size in [Size::Standard, Size::Small, Size::Long] {
+            for size in [Size::Standard, Size::Small, Size::Long, Size::Paper] {
                 let preset = preset.sized(size);
                 assert_eq!(Preset::by_name(&preset.name()), Some(preset));
                 let settings = preset.settings();
@@ -232,6 +275,7 @@ mod tests {
             "da-ebm",
             "-da-ebm",
             "four-rings-da-ebm-huge",
+            "four-rings-pcd-paper",
         ] {
             assert_eq!(Preset::by_name(bad), None, "{bad}");
         }

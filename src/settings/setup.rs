@@ -61,11 +61,18 @@ pub fn shared(key: Key) -> bool {
 }
 
 impl Setup {
+    /// The size of all columns' presets; not every method has one of the papers' own.
+    fn size(&self) -> Size {
+        let sizes = || self.columns.iter().map(|column| column.preset().size());
+        let papers = sizes().find(|size| *size == Size::Paper);
+        papers.or(sizes().next()).unwrap_or(Size::Standard)
+    }
+
     /// Makes a column of `method` from its preset and what the columns share.
     pub fn column(&self, method: &str) -> Option<Settings> {
         let first = self.columns.first()?;
-        let size = first.preset().size();
-        let mut settings = Preset::of(first.choice(Key::Dataset), method, size)?.settings();
+        let data = first.choice(Key::Dataset);
+        let mut settings = Preset::of(data, method, self.size())?.settings();
         share(first, &mut settings);
         Some(settings)
     }
@@ -76,10 +83,11 @@ impl Setup {
             return "v=1".into();
         };
         let base = first.preset().settings();
-        let size = match first.preset().size() {
+        let size = match self.size() {
             Size::Standard => "",
             Size::Small => "&size=small",
             Size::Long => "&size=long",
+            Size::Paper => "&size=paper",
         };
         let data = first.choice(Key::Dataset);
         let mut out = format!("v=1&data={data}{size}&clock={}", self.clock.name());
@@ -127,6 +135,7 @@ impl Setup {
             "" => Size::Standard,
             "small" => Size::Small,
             "long" => Size::Long,
+            "paper" => Size::Paper,
             other => {
                 unreadable("size", other);
                 Size::Standard
@@ -249,7 +258,7 @@ mod tests {
             draws.below(at, n as u32) as usize
         };
         let data = DATASETS[below(DATASETS.len() - 1)];
-        let size = [Size::Standard, Size::Small, Size::Long][below(3)];
+        let size = [Size::Standard, Size::Small, Size::Long, Size::Paper][below(4)];
         let count = FEWEST + below(MOST - FEWEST + 1);
         let mut setup = Setup {
             columns: (0..count)

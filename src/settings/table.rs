@@ -15,6 +15,7 @@ pub enum Key {
     Estimator,
     Tau,
     TauLow,
+    TimeInput,
     Negatives,
     Stabiliser,
     Sigma,
@@ -44,6 +45,7 @@ pub enum Key {
     Leapfrog,
     Adapt,
     Jump,
+    Proposals,
     Correction,
     Refine,
     Generate,
@@ -186,7 +188,7 @@ const DCD: For = For::Methods(&["dcd"]);
 const DDAEBM: For = For::Methods(&["ddaebm"]);
 
 /// Methods whose energy has noise levels.
-const LEVELLED: For = For::Methods(&["da-ebm", "ddaebm", "drl"]);
+const LEVELLED: For = For::Methods(&["da-ebm", "dcd", "ddaebm", "drl"]);
 const RAMPED: For = For::Methods(&["da-ebm", "drl"]);
 
 /// Data sets whose noise has a width: not the board's sharp squares, nor the visitor's points.
@@ -273,6 +275,8 @@ pub const TABLE: &[Row] = &[
         "How far a data point diffuses. Neighbouring modes should lie within about 4·√(2τ), or their weights are not learned; large values learn detail slowly."),
     row(Key::TauLow, "tau-low", "Least noise variance", log(0.0025, 16.0), Float(0.01), "", Group::Method, OnReset, DCD,
         "Each point diffuses for a time of its own, log-uniform from this variance to τ: small ones teach detail, large ones the weights of modes."),
+    row(Key::TimeInput, "time-input", "Noise level as input", Kind::Switch, Switch(false), "", Group::Method, OnReset, DCD,
+        "Off: one energy of clean data, each point diffused for a time of its own. On: the energy sees the noise level too, and each level is told from the next, as in diffusion models."),
     row(Key::Negatives, "negatives", "Negatives per point, M", int(1, 64), Int(4), "", Group::Method, OnReset, For::Methods(&["dcd", "energy-discrepancy", "nce"]),
         "Points that each data point is told apart from. More of them cost as many energies and steady the gradient."),
     row(Key::Stabiliser, "stabiliser", "Stabiliser, w", real(0.0, 10.0), Float(1.0), "", Group::Method, OnReset, For::Methods(&["dcd", "energy-discrepancy"]),
@@ -299,7 +303,7 @@ pub const TABLE: &[Row] = &[
         "Half of this times the squared gradient at the data is added to the energy's loss. At the paper's 0.02 modes of deviation 0.035 come out more than twice too wide."),
     row(Key::Seed, "seed", "Seed", int(0, 4_294_967_295), Int(1), "", Group::Run, OnReset, For::All,
         "All randomness follows from this number: same link, same run."),
-    row(Key::NoiseSchedule, "schedule", "Schedule", Kind::Choice(&["vp", "vp-weak"]), Choice(0), "", Group::Diffusion, OnReset, DDAEBM,
+    row(Key::NoiseSchedule, "schedule", "Schedule", Kind::Choice(&["vp", "vp-weak"]), Choice(0), "", Group::Diffusion, OnReset, For::Methods(&["dcd", "ddaebm"]),
         "Full VP ends in pure noise. The weak one, of the paper's code for the plane, ends close to the data, though sampling starts from noise."),
     row(Key::Levels, "levels", "Noise levels, T", int(1, 12), Int(6), "", Group::Diffusion, OnReset, LEVELLED,
         "Levels of diffusion above the clean data. More levels make neighbours overlap more, so each step between them is easier."),
@@ -331,6 +335,8 @@ pub const TABLE: &[Row] = &[
         "Every 100 iterations: grow the step by 10 % where acceptance is above 0.8, shrink it by a sixth below 0.6. Needs MALA or HMC."),
     row(Key::Jump, "jump", "Label jump", Kind::Choice(&["global", "local", "none"]), Choice(0), "", Group::Sampler, Live, DA_EBM,
         "Global redraws the noise level from softmax(-E) over all levels; local proposes a neighbour; none leaves each chain on its level and loses the way out of a mode."),
+    row(Key::Proposals, "proposals", "Proposals of the generator", int(0, 20), Int(0), "", Group::Sampler, Live, DDAEBM,
+        "Fresh points of the generator that each fake may jump to before the energy sees it, by a Metropolis test with the variational posterior: they give modes their weights under the energy. The paper has none."),
     row(Key::Correction, "correction", "Correction of fakes", int(0, 50), Int(5), "steps", Group::Sampler, Live, DDAEBM,
         "MALA steps on the conditional energy that move the generator's points before the energy sees them. At 0, as in the paper, the energy goes astray wherever the generator never goes."),
     row(Key::Refine, "refine", "Refinement", int(0, 200), Int(0), "steps", Group::Sampler, Live, DDAEBM,

@@ -5,7 +5,7 @@ use super::files::Files;
 use super::state::use_state;
 use super::thumbs::Thumbs;
 use crate::app::words;
-use crate::settings::{Group, Key, METHODS, Row, TABLE};
+use crate::settings::{Group, Key, METHODS, PAPERS, Preset, Row, Settings, Size, TABLE};
 use leptos::prelude::*;
 
 /// Groups shown as sections, with their headings and whether they start open.
@@ -92,6 +92,33 @@ fn Methods() -> impl IntoView {
             {METHODS.iter().map(|name| card(name)).collect_view()}
         </div>
         <p class="quiet">{move || words::method(now.get()).1}</p>
+        {move || PAPERS.contains(&now.get()).then(|| view! { <AsPublished /> })}
+    }
+}
+
+/// Switches between this page's settings of a method and those of its paper's code.
+#[component]
+fn AsPublished() -> impl IntoView {
+    let state = use_state();
+    let paper = Memo::new(move |_| state.settings.with(|s| s.preset().size() == Size::Paper));
+    let switch = move |_| {
+        let other = if paper.get() {
+            Size::Standard
+        } else {
+            Size::Paper
+        };
+        let of = |s: &Settings| Preset::of(s.choice(Key::Dataset), s.choice(Key::Method), other);
+        state.load(state.settings.with_untracked(of));
+    };
+    view! {
+        <button
+            class="quiet"
+            title="Every setting as in the paper's own code for the plane, as far as this page has it"
+            aria-pressed=move || paper.get().to_string()
+            on:click=switch
+        >
+            "The paper's own settings"
+        </button>
     }
 }
 

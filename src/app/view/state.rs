@@ -368,14 +368,16 @@ impl State {
     /// Sets one value from what was typed, saying what was wrong with it.
     pub fn set_text(self, key: Key, text: &str) {
         match key {
-            Key::Dataset => self.load(
-                text,
-                self.settings.with_untracked(|s| s.choice(Key::Method)),
-            ),
-            Key::Method => self.load(
-                self.settings.with_untracked(|s| s.choice(Key::Dataset)),
-                text,
-            ),
+            Key::Dataset => {
+                let method = |s: &Settings| (s.choice(Key::Method), s.preset().size());
+                let (method, size) = self.settings.with_untracked(method);
+                self.load(Preset::of(text, method, size));
+            }
+            Key::Method => {
+                let data = |s: &Settings| (s.choice(Key::Dataset), s.preset().size());
+                let (data, size) = self.settings.with_untracked(data);
+                self.load(Preset::of(data, text, size));
+            }
             _ => {
                 let mut next = self.settings.get_untracked();
                 if let Err(notice) = next.set_text(key, text) {
@@ -386,12 +388,12 @@ impl State {
         }
     }
 
-    /// Loads the preset of a data set and a method, keeping the seed, the points and the view.
-    pub fn load(self, dataset: &str, method: &str) {
-        let now = self.settings.get_untracked();
-        let Some(preset) = Preset::of(dataset, method, now.preset().size()) else {
+    /// Loads a preset, keeping the seed, the points and the view.
+    pub fn load(self, preset: Option<Preset>) {
+        let Some(preset) = preset else {
             return;
         };
+        let now = self.settings.get_untracked();
         let mut next = preset.settings();
         for row in TABLE {
             if row.key == Key::Seed || row.applies == Applies::View {
@@ -404,7 +406,7 @@ impl State {
         if !now.points.is_empty() {
             self.drawn.set_value(now.points);
         }
-        if dataset == "points" {
+        if preset.dataset() == "points" {
             next.points = self.drawn.get_value();
         }
         self.adopt(with_points(next), Some(Entry::New));
