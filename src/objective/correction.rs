@@ -8,17 +8,17 @@ use super::Update;
 use super::conditional::Conditional;
 use super::ddaebm::{by_latent, split};
 use super::generator::{Generator, KEYS};
-use crate::energy::{Energy, MlpAt, Perceptron};
+use crate::energy::{Energy, Perceptron};
 use crate::rng::{Draws, Stream};
 use crate::sampler::{Kernel, Noise, run};
 use burn::tensor::{Tensor, TensorData};
 
 /// What the moves of one batch are made with.
-pub(super) struct Correction<'a> {
+pub(super) struct Correction<'a, E> {
     pub generator: &'a Generator,
     pub network: &'a Perceptron,
     pub encoder: &'a Perceptron,
-    pub energy: &'a Conditional<'a, MlpAt>,
+    pub energy: &'a Conditional<'a, E>,
     /// `[n, levels]`
     pub member: &'a Tensor<2>,
     /// Deviation of the noise of a proposal, `[n, 1]`.
@@ -38,7 +38,7 @@ pub(super) struct Corrected {
     pub accepted: Tensor<2>,
 }
 
-impl Correction<'_> {
+impl<E: Energy> Correction<'_, E> {
     /// Rounds of one proposal by the generator, `steps` MALA steps with deviations `step` `[n, 1]`, and
     /// a fresh latent. At least one round, without the proposal if `proposals` is 0.
     pub fn run(&self, start: Pair, proposals: usize, step: &Tensor<2>, u: &Update) -> Corrected {
@@ -120,5 +120,113 @@ impl Correction<'_> {
     fn posterior(&self, x: &Tensor<2>) -> (Tensor<2>, Tensor<2>) {
         let input = vec![x.clone(), self.energy.above.clone(), self.member.clone()];
         split(self.encoder.forward(Tensor::cat(input, 1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diffusion::Schedule;
+    use crate::energy::{Architecture, GaussianMixture, LevelEnergy, Mlp, membership_of};
+    use crate::objective::conditional::ForwardStep;
+    use crate::objective::tests::update;
+    use crate::sampler::Labelled;
+    use crate::settings::{Key, Preset, Size};
+    use burn::tensor::Device;
+
+    fn normals(n: usize, step: u64, device: &Device) -> Tensor<2> {
+        let z = Draws::new(8, Stream::Test, step).normals(2 * n);
+        Tensor::from_data(TensorData::new(z, [n, 2]), device)
+    }
+
+    fn values(t: Tensor<2>) -> Vec<f32> {
+        t.into_data().try_to_vec().unwrap()
+    }
+
+    /// A network that knows next to nothing, as at the start of training.
+    fn fresh(shape: &crate::energy::Shape, stream: Stream, device: &Device) -> Perceptron {
+        let weights = shape.init(3, stream);
+        Perceptron::new(shape, &Tensor::from_data(weights.as_slice(), device))
+    }
+
+    /// Points that are draws given the points above stay so, in the shares of the modes too, while many
+    /// of them change modes.
+    #[test]
+    fn corrections_keep_the_conditional_energy() {
+        let device = Device::flex();
+        let mut settings = Preset::of("8-gaussians", "ddaebm", Size::Standard)
+            .unwrap()
+            .settings();
+        for (key, text) in [(Key::Width, "8"), (Key::GeneratorWidth, "8")] {
+            settings.set_text(key, text).unwrap();
+        }
+        let schedule = Schedule::from_settings(&settings);
+        let (n, k) = (20_000, 1);
+        let centres = [[-1.6f32, 0.0], [1.6, 0.4]];
+        let mixture = GaussianMixture::new(&centres, &[0.3, 0.7], 0.3, &schedule, &device);
+        let member = membership_of(k, schedule.levels(), n, &device);
+        let heads = Draws::new(8, Stream::Test, 0).uniforms(n);
+        let places = heads.iter().flat_map(|u| centres[usize::from(*u > 0.3)]);
+        let places = TensorData::new(places.collect::<Vec<_>>(), [n, 2]);
+        let clean = Tensor::<2>::from_data(places, &device) + normals(n, 1, &device) * 0.3;
+        let x = clean * schedule.signal(k) + normals(n, 2, &device) * schedule.noise(k);
+        let forward = ForwardStep::new(&schedule, &device);
+        let [a, b] = forward.at(&member);
+        let above = x.clone() * a + normals(n, 3, &device) * b.sqrt();
+        let at = mixture.at(member.clone());
+        let generator = Generator::new(&settings, &schedule, &device);
+        let encoder = Generator::posterior_shape(&settings, &schedule);
+        let correction = Correction {
+            generator: &generator,
+            network: &fresh(&generator.shape, Stream::GeneratorWeights, &device),
+            encoder: &fresh(&encoder, Stream::PosteriorWeights, &device),
+            energy: &forward.given(&at, &member, above.clone()),
+            member: &member,
+            deviation: generator.deviation(&member),
+        };
+        let architecture = Architecture::from_settings(&settings);
+        let flat = Tensor::from_data(architecture.init(1).as_slice(), &device);
+        let model = Mlp::new(&architecture, &flat);
+        let data = Labelled {
+            x: x.clone(),
+            member: member.clone(),
+        };
+        let steps = Tensor::ones([schedule.levels()], &device);
+        let u = Update {
+            correction: 2,
+            ..update(&architecture, &flat, &model, &steps, &data, &device)
+        };
+        let (mean, log_variance) = correction.posterior(&x);
+        let start = Pair {
+            x: x.clone(),
+            latent: mean + normals(n, 4, &device) * (log_variance * 0.5).exp(),
+        };
+        let step = Tensor::full([n, 1], 0.5, &device);
+        let moved = correction.run(start, 6, &step, &u);
+
+        let (before, after, above) = (values(x), values(moved.x), values(above));
+        let ends = before.chunks_exact(2).zip(after.chunks_exact(2));
+        let crossed = ends.filter(|(b, a)| (b[0] > 0.0) != (a[0] > 0.0)).count();
+        assert!(crossed > n / 20, "only {crossed} crossed");
+        // Moments of point and point above: differences of two dependent estimates, so five standard
+        // errors of one are generous.
+        let moments: [fn(&[f32], &[f32]) -> f32; 4] = [
+            |x, _| f32::from(u8::from(x[0] > 0.0)),
+            |x, _| x[0] * x[0],
+            |x, _| x[1],
+            |x, y| x[0] * y[0],
+        ];
+        for (i, moment) in moments.into_iter().enumerate() {
+            let of = |x: &[f32]| -> Vec<f32> {
+                let pairs = x.chunks_exact(2).zip(above.chunks_exact(2));
+                pairs.map(|(x, y)| moment(x, y)).collect()
+            };
+            let mean = |v: &[f32]| v.iter().sum::<f32>() / n as f32;
+            let (before, after) = (of(&before), of(&after));
+            let squares: Vec<f32> = before.iter().map(|v| v * v).collect();
+            let error = ((mean(&squares) - mean(&before).powi(2)) / n as f32).sqrt();
+            let apart = mean(&after) - mean(&before);
+            assert!(apart.abs() < 5.0 * error, "moment {i}: {apart} ± {error}");
+        }
     }
 }

@@ -251,8 +251,12 @@ impl Settings {
                 _ => 2,
             },
             "energy-discrepancy" | "nce" => ranked,
-            // Data and fakes, the penalty's gradient, and the fakes' for the generator.
-            "ddaebm" => 4 + self.int(Key::Correction),
+            // Data and fakes, the penalty's gradient, and the fakes' for the generator; before that
+            // both ends of each proposal, and the steps between proposals.
+            "ddaebm" => {
+                let proposals = self.int(Key::Proposals);
+                4 + 2 * proposals + proposals.max(1) * self.int(Key::Correction)
+            }
             _ => 1,
         };
         (batch * per_point) as u64
@@ -451,7 +455,9 @@ mod tests {
         assert_eq!(of("pcd", &[(Key::Sampler, "hmc")]), 102);
         assert_eq!(of("dcd", &[]), 5);
         assert_eq!(of("dcd", &[(Key::Estimator, "anti")]), 3);
-        assert_eq!(of("ddaebm", &[(Key::Correction, "0")]), 4);
+        assert_eq!(of("ddaebm", &[]), 4 + 8 + 12);
+        let paper = [(Key::Proposals, "0"), (Key::Correction, "0")];
+        assert_eq!(of("ddaebm", &paper), 4);
         assert_eq!(of("dsm", &[]), 1);
     }
 

@@ -199,8 +199,8 @@ fn without_chains(s: &mut Settings) {
     set(s, Key::StepSize, "0.3");
 }
 
-/// DDAEBM with the full VP schedule. The energy is the slow player and the average of its weights
-/// long: its level at far modes swings about the right one (docs/methods.md).
+/// DDAEBM with the full VP schedule; the fakes are corrected and the samples refined
+/// (docs/methods.md).
 fn adversarial(s: &mut Settings) {
     set(s, Key::Activation, "silu");
     set(s, Key::Width, "64");
@@ -208,11 +208,9 @@ fn adversarial(s: &mut Settings) {
     set(s, Key::Chains, "128");
     set(s, Key::Levels, "4");
     set(s, Key::StepSize, "0.3");
-    set(s, Key::LearningRate, "0.0001");
-    set(s, Key::GeneratorRate, "0.001");
-    set(s, Key::Ema, "0.9998");
-    set(s, Key::Decay, "off");
-    set(s, Key::Iterations, "20000");
+    set(s, Key::Ema, "0.999");
+    set(s, Key::Refine, "10");
+    set(s, Key::Iterations, "12000");
 }
 
 /// The released code's settings for the plane, as far as the table has them (DA-EBM notes, section 2;
@@ -227,7 +225,11 @@ fn as_published(s: &mut Settings) {
             set(s, Key::NoiseSchedule, "vp-weak");
             set(s, Key::PenaltyRule, "fixed");
             set(s, Key::Entropy, "0.1");
+            set(s, Key::Proposals, "0");
             set(s, Key::Correction, "0");
+            set(s, Key::Refine, "0");
+            set(s, Key::LearningRate, "0.0001");
+            set(s, Key::Decay, "off");
             set(s, Key::Width, "256");
             set(s, Key::GeneratorWidth, "256");
             set(s, Key::Chains, "200");

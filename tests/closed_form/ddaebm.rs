@@ -43,7 +43,7 @@ async fn oracle(c: &mut Checks, device: &Device) {
     weights[last..].copy_from_slice(&clean);
     let weights = Tensor::from_data(weights.as_slice(), device);
     let network = Perceptron::new(&generator.shape, &weights);
-    let n = 20_000;
+    let n = 2_000;
     let x0 = Tensor::<2>::from_data([clean], device);
     for k in 0..4 {
         let member = membership_of(k, 4, n, device);
