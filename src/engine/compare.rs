@@ -79,6 +79,7 @@ impl Comparing {
         let levels = run.schedule.levels();
         let seed = run.settings.int(Key::Seed) as u64;
         let way = Way::of(&run.settings);
+        let steps = run.tuned_steps();
         let data = run
             .density
             .sample(CHAINS, &Draws::new(seed, Stream::EvaluationStart, 1));
@@ -92,7 +93,7 @@ impl Comparing {
             Group::new(from_data, Labelled { x, member }, Vec::new(), level == 0)
         };
         let from_noise = match way {
-            _ if way.ends() => single(false, 0, run.drawn(way, CHAINS, 2)),
+            _ if way.ends() => single(false, 0, run.drawn(way, CHAINS, 2, Some(&steps))),
             Way::Exchange => {
                 let n = CHAINS - CHAINS % levels;
                 let ladders: Vec<usize> = (0..n).map(|i| i % levels).collect();
@@ -115,7 +116,7 @@ impl Comparing {
             model: run.model(),
             density: run.density.clone(),
             kernel: kernel(&run.settings),
-            steps: run.tuned_steps(),
+            steps,
             levels,
             way,
             seed,
@@ -155,9 +156,11 @@ impl Comparing {
         let draws = Draws::new(self.seed, Stream::EvaluationLabel, self.done);
         let step = self.done;
         self.done += k;
-        for group in &mut self.groups {
+        for (index, group) in self.groups.iter_mut().enumerate() {
             let [n, _] = group.chains.x.dims();
-            let noise = Noise::draw(self.seed, streams, step, [k as usize, n], &self.device);
+            // Draws of its own: chains on the same draws would drift together.
+            let key = 2 * step + index as u64;
+            let noise = Noise::draw(self.seed, streams, key, [k as usize, n], &self.device);
             let jump = match self.way == Way::Mixture && !group.from_data {
                 true => Jump::draw(JumpKind::Global, &draws, [n, self.levels], &self.device),
                 false => Jump::Stay,

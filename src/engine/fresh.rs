@@ -37,7 +37,9 @@ pub async fn fresh_samples(
 ) -> Result<FreshSamples, TrainError> {
     match Way::of(&run.settings) {
         way if way.ends() => {
-            let x = read(vec![run.drawn(way, n, 0).into()]).await?.remove(0);
+            let x = read(vec![run.drawn(way, n, 0, None).into()])
+                .await?
+                .remove(0);
             Ok(FreshSamples {
                 points: x.chunks_exact(2).map(|p| [p[0], p[1]]).collect(),
                 transitions: 1,

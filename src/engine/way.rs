@@ -62,13 +62,21 @@ impl Way {
 }
 
 impl Train2d {
-    /// `n` samples `[n, 2]` by a way that ends. `step` keys the draws.
-    pub(super) fn drawn(&self, way: Way, n: usize, step: u64) -> Tensor<2> {
+    /// `n` samples `[n, 2]` by a way that ends. `step` keys the draws. `tuned` are the steps of
+    /// [`Train2d::tuned_steps`], if the caller has them already.
+    pub(super) fn drawn(
+        &self,
+        way: Way,
+        n: usize,
+        step: u64,
+        tuned: Option<&Tensor<1>>,
+    ) -> Tensor<2> {
         let seed = self.settings.int(Key::Seed) as u64;
-        // Training has adapted its steps to the conditional energies.
-        let steps = match way {
-            Way::Annealed => self.tuned_steps(),
-            _ => self.steps.clone(),
+        // Training has adapted its own to the conditional energies.
+        let steps = match (way, tuned) {
+            (Way::Annealed, Some(tuned)) => tuned,
+            (Way::Annealed, None) => &self.tuned_steps(),
+            _ => &self.steps,
         };
         let levels = self.schedule.levels();
         let model = self.model();
@@ -87,9 +95,9 @@ impl Train2d {
             let chains = Labelled { x, member };
             let moved = match (above, &forward) {
                 (Some(above), Some(forward)) => {
-                    recover(&model, forward, kernel, chains, above, &steps, &noise)
+                    recover(&model, forward, kernel, chains, above, steps, &noise)
                 }
-                _ => mixture_transition(&model, kernel, chains, &steps, &noise, &Jump::Stay),
+                _ => mixture_transition(&model, kernel, chains, steps, &noise, &Jump::Stay),
             };
             moved.chains.x
         };

@@ -65,7 +65,7 @@ pub fn SameEnergy() -> impl IntoView {
             <h2>
                 "Same energy, two chains"
                 <button data-testid="compare" on:click=click>
-                    {move || if comparing.get() { "Stop" } else { "Compare" }}
+                    {move || if comparing.get() { "Stop" } else { "Run both" }}
                 </button>
             </h2>
             <div class="plots" hidden=move || !any.get()>
