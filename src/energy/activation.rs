@@ -2,6 +2,7 @@
 //!
 //! Invariant: each is finite for every finite input, in single precision too.
 
+use crate::kernel;
 use burn::tensor::{Tensor, activation};
 
 /// A scalar function applied to every unit.
@@ -18,7 +19,7 @@ impl Activation {
             // max(a, 0) + log(1 + exp(-|a|)), the logarithm by way of the sigmoid: half the time of
             // `log1p` on the CPU, and half the dispatches of burn's softplus on the GPU.
             Self::Softplus => activation::relu(a.clone()) - activation::sigmoid(a.abs()).log(),
-            Self::Silu => activation::silu(a),
+            Self::Silu => kernel::silu(&a).unwrap_or_else(|| activation::silu(a)),
             Self::Relu => activation::relu(a),
         }
     }

@@ -9,6 +9,7 @@ mod gpu;
 mod mlp;
 mod network;
 
+pub use cpu::silu;
 pub use gpu::{Program, What, on_gpu};
 pub use mlp::{MlpKernels, Tape, mlp_kernels};
 pub use network::Network;

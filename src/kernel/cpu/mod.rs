@@ -27,6 +27,13 @@ fn tensor<const D: usize>(numbers: Vec<f32>, shape: [usize; D], device: &Device)
     Tensor::from_data(TensorData::new(numbers, shape), device)
 }
 
+/// SiLU of every number of a tensor; `None` for one that tracks gradients or is not in memory.
+pub fn silu<const D: usize>(x: &Tensor<D>) -> Option<Tensor<D>> {
+    let mut found = numbers(x)?;
+    arch().dispatch(|| found.iter_mut().for_each(|x| *x = unit::silu(*x).0));
+    Some(tensor(found, x.dims(), &x.device()))
+}
+
 /// The best vector instructions of this machine.
 fn arch() -> pulp::Arch {
     // The flex backend's own matrix products use these without asking, too.
