@@ -1,8 +1,9 @@
 use super::*;
+use crate::energy::{Energy, LevelEnergy, membership_of};
 use crate::engine::scene::Picture;
 use crate::engine::{Comparing, Way, block_on, fresh_samples, squared_mmd};
 use crate::protocol::Camera;
-use crate::settings::METHODS;
+use crate::settings::{METHODS, Preset, Size};
 
 /// A run that takes milliseconds.
 fn tiny(changes: &[(Key, &str)]) -> Settings {
@@ -165,10 +166,55 @@ fn the_joint_model_learns_levels_too() {
     assert!(squared_mmd(&noise, &data) > 0.05);
 }
 
+/// DDAEBM notes, 7.12: a short game is finite, puts data below the rest of the plane, and brings samples
+/// closer to the data.
+#[test]
+fn the_adversarial_game_learns() {
+    let mut settings = Preset::of("25-gaussians", "ddaebm", Size::Standard)
+        .unwrap()
+        .settings();
+    for (key, text) in [
+        (Key::Chains, "64"),
+        (Key::LearningRate, "0.001"),
+        (Key::Iterations, "2500"),
+    ] {
+        settings.set_text(key, text).unwrap();
+    }
+    let mut run = Train2d::new(settings, Device::flex()).unwrap();
+    let apart = |run: &Train2d| {
+        let fresh = block_on(fresh_samples(run, 400, 1, 1)).unwrap().points;
+        let draws = Draws::new(1, Stream::Evaluation, 77);
+        squared_mmd(&fresh, &run.density().sample(400, &draws))
+    };
+    let before = apart(&run);
+    block_on(run.advance(2500)).unwrap();
+    let report = block_on(run.report(None)).unwrap();
+    assert!(report.losses.iter().all(|loss| loss.is_finite()));
+    let after = apart(&run);
+    assert!(after < 0.5 * before, "{after} after {before}");
+    let mean = |points: Vec<[f32; 2]>| {
+        let n = points.len();
+        let x = TensorData::new(points.into_flattened(), [n, 2]);
+        let at = run.model().at(membership_of(0, 4, n, &Device::flex()));
+        let energy = at.energy(Tensor::from_data(x, &Device::flex()));
+        energy.mean().into_scalar::<f32>()
+    };
+    let draws = Draws::new(2, Stream::Test, 0);
+    let anywhere = draws.uniforms(2000).into_iter().map(|u| 10.0 * u - 5.0);
+    let anywhere: Vec<f32> = anywhere.collect();
+    let (data, rest) = (
+        mean(run.density().sample(1000, &draws)),
+        mean(anywhere.as_chunks::<2>().0.to_vec()),
+    );
+    assert!(data < rest - 1.0, "{data} on data, {rest} anywhere");
+}
+
 #[test]
 fn every_method_gives_samples_by_every_way() {
-    for method in METHODS {
-        let mut run = train(tiny(&[(Key::Method, method), (Key::Refine, "2")]), 12);
+    let with_levels = ("dcd", (Key::TimeInput, "on"));
+    let refined = METHODS.iter().map(|method| (*method, (Key::Refine, "2")));
+    for (method, change) in refined.chain([with_levels]) {
+        let mut run = train(tiny(&[(Key::Method, method), change]), 12);
         for way in ["own", "annealed", "exchange"] {
             let mut next = run.settings().clone();
             next.set_text(Key::Generate, way).unwrap();

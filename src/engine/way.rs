@@ -46,6 +46,8 @@ impl Way {
             "da-ebm" => Self::Mixture,
             "drl" => Self::Recovery,
             "ddaebm" => Self::Generator,
+            // Its levels are not tied: nothing says how likely each is.
+            "dcd" if settings.on(Key::TimeInput) => Self::Annealed,
             _ => return Self::Langevin,
         };
         match settings.choice(Key::Generate) {
