@@ -51,6 +51,34 @@ pub fn masses(log_density: &[f32], mode: &[usize], modes: usize) -> Vec<f32> {
     masses.into_iter().map(|mass| mass as f32).collect()
 }
 
+/// Variance of each of `modes` modes in the density on the grid about the mode's own mean, both axes
+/// together: `log_density`, place and `mode`, one a cell. NaN for a mode without mass.
+pub fn variances(
+    log_density: &[f32],
+    places: &[[f32; 2]],
+    mode: &[usize],
+    modes: usize,
+) -> Vec<f64> {
+    let top = log_density
+        .iter()
+        .copied()
+        .fold(f32::NEG_INFINITY, f32::max);
+    let mut sums = vec![[0.0f64; 4]; modes];
+    for ((&log, place), &mode) in log_density.iter().zip(places).zip(mode) {
+        let weight = f64::from(log - top).exp();
+        let [x, y] = place.map(f64::from);
+        let terms = [1.0, x, y, x * x + y * y].map(|moment| weight * moment);
+        for (sum, term) in sums[mode].iter_mut().zip(terms) {
+            *sum += term;
+        }
+    }
+    let variance = |[mass, x, y, squares]: [f64; 4]| {
+        let [x, y, squares] = [x, y, squares].map(|sum| sum / mass);
+        squares - x * x - y * y
+    };
+    sums.into_iter().map(variance).collect()
+}
+
 fn log_sum(logs: impl Iterator<Item = f64> + Clone) -> f64 {
     let top = logs.clone().fold(f64::NEG_INFINITY, f64::max);
     // An infinite or missing top must not make the differences NaN, nor hide one.
@@ -74,6 +102,31 @@ mod tests {
         (0..SIDE * SIDE)
             .map(|k| f(at(k % SIDE), at(k / SIDE)) as f32)
             .collect()
+    }
+
+    #[test]
+    fn variances_of_two_gaussians() {
+        let centre = |k: usize| if k % SIDE < SIDE / 2 { -4.0 } else { 4.0 };
+        let at = |i: usize| ((i as f64 + 0.5) / SIDE as f64 * 2.0 - 1.0) * HALF;
+        let logs: Vec<f32> = (0..SIDE * SIDE)
+            .map(|k| {
+                let (x, y) = (at(k % SIDE) - centre(k), at(k / SIDE));
+                let v = if centre(k) < 0.0 { 0.25 } else { 0.5 };
+                (-(x * x + y * y) / (2.0 * v)) as f32
+            })
+            .collect();
+        let places: Vec<[f32; 2]> = (0..SIDE * SIDE)
+            .map(|k| [at(k % SIDE) as f32, at(k / SIDE) as f32])
+            .collect();
+        let mode: Vec<usize> = (0..SIDE * SIDE)
+            .map(|k| usize::from(centre(k) > 0.0))
+            .collect();
+        let found = variances(&logs, &places, &mode, 3);
+        assert!(
+            (found[0] - 0.5).abs() < 1e-3 && (found[1] - 1.0).abs() < 1e-3,
+            "{found:?}"
+        );
+        assert!(found[2].is_nan());
     }
 
     #[test]

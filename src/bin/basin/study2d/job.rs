@@ -1,6 +1,7 @@
 //! One run of a study.
 
 use basin::engine::{Checkpoint, Train2d, Way, block_on, fresh_samples, mode_masses, squared_mmd};
+use basin::metric::truth2d;
 use basin::protocol::Report;
 use basin::rng::{Draws, Stream};
 use basin::settings::{Key, Preset, Settings, Size, Value};
@@ -70,6 +71,10 @@ pub struct Row {
     /// Squared maximum mean discrepancy of samples and data.
     #[serde(deserialize_with = "number")]
     pub mmd_samples: f32,
+    /// Deviation of the model's modes over that of the truth's, the median over modes; of each only what
+    /// lies within 4 deviations.
+    #[serde(default = "unknown", deserialize_with = "number")]
+    pub width_of_modes: f32,
     pub iterations: u64,
     pub seconds: f64,
     /// Network evaluations of one iteration, points counted one by one.
@@ -83,6 +88,11 @@ pub struct Row {
 /// JSON has no NaN: it is written as null, and read back here.
 fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f32, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or(f32::NAN))
+}
+
+/// Of rows written before this was measured.
+fn unknown() -> f32 {
+    f32::NAN
 }
 
 pub enum Outcome {
@@ -250,6 +260,7 @@ impl Job {
             worst_mode_samples: relative.fold(0.0, f32::max),
             samples_on_modes: on_modes as f32 / samples.len() as f32,
             mmd_samples: squared_mmd(&samples[..samples.len().min(COMPARED)], &data),
+            width_of_modes: width_of_modes(run)?,
             iterations: report.iteration,
             seconds: report.seconds,
             evaluations: run.settings().evaluations(),
@@ -257,6 +268,35 @@ impl Job {
             ran_away,
         })
     }
+}
+
+/// See [`Row::width_of_modes`].
+fn width_of_modes(run: &Train2d) -> Result<f32, String> {
+    const HALF: f32 = 5.5;
+    let density = run.density();
+    let modes = density.modes().len();
+    let mode = density.mode_grid([0.0, 0.0], HALF, FINAL_GRID);
+    let at = |i: usize| ((i as f32 + 0.5) / FINAL_GRID as f32 * 2.0 - 1.0) * HALF;
+    let cells = 0..FINAL_GRID * FINAL_GRID;
+    let places: Vec<[f32; 2]> = cells
+        .map(|k| [at(k % FINAL_GRID), at(k / FINAL_GRID)])
+        .collect();
+    let variances = |mut log_density: Vec<f32>| {
+        for (log, place) in log_density.iter_mut().zip(&places) {
+            if !density.covers(*place) {
+                *log = f32::NEG_INFINITY;
+            }
+        }
+        truth2d::variances(&log_density, &places, &mode, modes)
+    };
+    let model = block_on(run.log_density_on(HALF, FINAL_GRID)).map_err(|e| e.to_string())?;
+    let truth = density.log_density_grid([0.0, 0.0], HALF, FINAL_GRID, 1.0, 0.0);
+    let ratios = variances(model).into_iter().zip(variances(truth));
+    let mut widths: Vec<f64> = ratios
+        .map(|(model, truth)| (model / truth).sqrt())
+        .collect();
+    widths.sort_by(f64::total_cmp);
+    Ok(widths[widths.len() / 2] as f32)
 }
 
 /// The checkpoint of a run.
