@@ -43,7 +43,7 @@ pub enum Stream {
     ProposedLatent = 31,
     ProposedNoise = 32,
     ProposedAccept = 33,
-    Refreshed = 34,
+    ProposedCentre = 34,
 }
 
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];

@@ -58,7 +58,7 @@ pub const ABLATIONS: &[Ablation] = &[
         "Without it data are reconstructed from a latent of chance: the latent is soon ignored."),
     ablation("ddaebm", Key::Divergence, "Divergence", &[("jeffrey", "Jeffrey"), ("kl", "KL")],
         "KL alone follows the energy, not the data: modes that the energy has lost stay lost."),
-    ablation("ddaebm", Key::Proposals, "Proposals", &[("4", "4"), ("0", "0")],
+    ablation("ddaebm", Key::Proposals, "Proposals", &[("16", "16"), ("0", "0")],
         "Fakes that cannot jump between modes say nothing of the modes' weights: the energy's drift."),
     ablation("ddaebm", Key::Levels, "T", &[("4", "4"), ("1", "1"), ("2", "2"), ("8", "8")],
         "At T = 1 one call must turn noise into data; with more levels each step is easier."),

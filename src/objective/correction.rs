@@ -1,125 +1,121 @@
 //! Moves that turn a generator's points into draws of the conditional energy.
 //!
-//! Invariant: each move leaves `p(x_k | x_{k+1}) q(z | x_k, x_{k+1})` as it is, with q the variational
-//! posterior, so that x alone follows the conditional energy whatever generator and posterior are worth.
-//! A poor pair only makes for few accepted proposals.
+//! Invariant: each move leaves `p(x_k | x_{k+1})` as it is, whatever the generator is worth: a poor one
+//! only makes for proposals that are hardly ever chosen.
 
 use super::Update;
-use super::conditional::Conditional;
-use super::ddaebm::{by_latent, split};
-use super::generator::{Generator, KEYS};
-use crate::energy::{Energy, Perceptron};
+use super::conditional::ForwardStep;
+use super::generator::Generator;
+use crate::energy::{Energy, LevelEnergy, Perceptron};
 use crate::rng::{Draws, Stream};
-use crate::sampler::{Kernel, Noise, run};
-use burn::tensor::{Tensor, TensorData};
+use crate::sampler::{Kernel, Moved, Noise, run};
+use burn::tensor::{Int, Tensor, TensorData};
+
+/// Points of the generator around which proposals are made, for each row.
+const CENTRES: usize = 16;
 
 /// What the moves of one batch are made with.
-pub(super) struct Correction<'a, E> {
+pub(super) struct Correction<'a, M> {
     pub generator: &'a Generator,
     pub network: &'a Perceptron,
-    pub encoder: &'a Perceptron,
-    pub energy: &'a Conditional<'a, E>,
+    pub model: &'a M,
+    pub forward: &'a ForwardStep,
+    /// x_{k+1} `[n, 2]`.
+    pub above: &'a Tensor<2>,
     /// `[n, levels]`
     pub member: &'a Tensor<2>,
-    /// Deviation of the noise of a proposal, `[n, 1]`.
+    /// Deviation of a proposal around its centre, `[n, 1]`.
     pub deviation: Tensor<2>,
 }
 
-/// Points and the latents they were made from, or may have been.
-#[derive(Clone)]
-pub(super) struct Pair {
-    pub x: Tensor<2>,
-    pub latent: Tensor<2>,
-}
-
-/// Points after the moves, and accepted shares of Langevin steps `[n, 1]`.
+/// Points `[n, 2]` after the moves, and accepted shares of the Langevin steps `[n, 1]`.
 pub(super) struct Corrected {
     pub x: Tensor<2>,
     pub accepted: Tensor<2>,
 }
 
-impl<E: Energy> Correction<'_, E> {
-    /// Rounds of one proposal by the generator, `steps` MALA steps with deviations `step` `[n, 1]`, and
-    /// a fresh latent. At least one round, without the proposal if `proposals` is 0.
-    pub fn run(&self, start: Pair, proposals: usize, step: &Tensor<2>, u: &Update) -> Corrected {
-        let [n, _] = start.x.dims();
-        let mut accepted = step.zeros_like();
-        let mut pair = start;
-        let rounds = proposals.max(1);
-        for round in 0..rounds {
-            let key = u.iteration * KEYS + round as u64;
-            if proposals > 0 {
-                pair = self.propose(pair, key, u);
-            }
-            if u.correction > 0 {
-                let streams = [Stream::Proposal, Stream::Accept];
-                let noise = Noise::draw(u.seed, streams, key, [u.correction, n], u.device);
-                let moved = run(Kernel::Mala, self.energy, pair.x, step, &noise);
-                pair.x = moved.x;
-                accepted = accepted + moved.accepted / rounds as f32;
-            }
-            if round + 1 < rounds {
-                let (mean, log_variance) = self.posterior(&pair.x);
-                let latent = [u.seed, key];
-                let z = self
-                    .generator
-                    .latent(Stream::Refreshed, latent, n, u.device);
-                pair.latent = mean + z * (log_variance * 0.5).exp();
-            }
-        }
-        Corrected {
-            x: pair.x,
-            accepted,
-        }
-    }
-
-    /// A fresh point of the generator, taken by the Metropolis test.
-    fn propose(&self, here: Pair, key: u64, u: &Update) -> Pair {
-        let [n, _] = here.x.dims();
-        let streams = [Stream::ProposedLatent, Stream::ProposedNoise];
-        let draws = self.generator.noise(u.seed, streams, key, n, u.device);
-        let mean = self.mean(&draws.latent);
-        let there = Pair {
-            x: mean.clone() + draws.noise * self.deviation.clone(),
-            latent: draws.latent,
+impl<M: LevelEnergy> Correction<'_, M> {
+    /// One choice among the point and proposals, then MALA steps with deviations `step` `[n, 1]`.
+    pub fn run(&self, x: Tensor<2>, step: &Tensor<2>, u: &Update) -> Corrected {
+        let [n, _] = x.dims();
+        let x = match u.proposals {
+            0 => x,
+            _ => self.resample(x, u),
         };
-        let gain = self.log_weight(&there, mean) - self.log_weight(&here, self.mean(&here.latent));
-        let uniforms = Draws::new(u.seed, Stream::ProposedAccept, key).uniforms(n);
-        let logs = uniforms.into_iter().map(libm::logf).collect();
-        let logs = Tensor::<2>::from_data(TensorData::new(logs, [n, 1]), u.device);
-        // A comparison with what is no number is false, which rejects.
-        let accept = logs.lower(gain);
-        let choose = |from: Tensor<2>, to: Tensor<2>| {
-            let shape = from.dims();
-            from.mask_where(accept.clone().expand(shape), to)
-        };
-        Pair {
-            x: choose(here.x, there.x),
-            latent: choose(here.latent, there.latent),
+        if u.correction == 0 {
+            let accepted = step.zeros_like();
+            return Corrected { x, accepted };
         }
+        let streams = [Stream::Proposal, Stream::Accept];
+        let noise = Noise::draw(u.seed, streams, u.iteration, [u.correction, n], u.device);
+        let energy = self.model.at(self.member.clone());
+        let energy = self.forward.given(&energy, self.member, self.above.clone());
+        let Moved { x, accepted, .. } = run(Kernel::Mala, &energy, x, step, &noise);
+        Corrected { x, accepted }
     }
 
-    /// Log of target over proposal, but for a constant of each row, `[n, 1]`.
-    fn log_weight(&self, pair: &Pair, mean: Tensor<2>) -> Tensor<2> {
-        let Pair { x, latent } = pair;
-        let (centre, log_variance) = self.posterior(x);
-        let posterior = by_latent(latent.clone(), centre, log_variance).neg();
-        let prior = latent.clone().powi_scalar(2).sum_dim(1) * -0.5;
-        let miss = (x.clone() - mean) / self.deviation.clone();
-        let drawn = miss.powi_scalar(2).sum_dim(1) * -0.5;
-        let energy = self.energy.energy(x.clone()).unsqueeze_dim::<2>(1);
-        posterior - prior - drawn - energy
+    /// Chooses among the points and draws from a mixture of Gaussians around fresh points of the
+    /// generator, with chances in proportion to target over mixture: iterated sampling importance
+    /// resampling (Andrieu, Lee & Vihola 2018, Bernoulli 24:842), which keeps the target.
+    fn resample(&self, x: Tensor<2>, u: &Update) -> Tensor<2> {
+        let [n, _] = x.dims();
+        let draws = |stream| Draws::new(u.seed, stream, u.iteration);
+        let centres = self.centres(u);
+        let k = u.proposals;
+        // One pick for all rows: each has centres of its own.
+        let pick = draws(Stream::ProposedCentre);
+        let picks: Vec<i32> = (0..k as u32)
+            .map(|i| pick.below(i, CENTRES as u32) as i32)
+            .collect();
+        let picks = Tensor::<1, Int>::from_data(TensorData::new(picks, [k]), u.device);
+        let noise = draws(Stream::ProposedNoise).normals(2 * n * k);
+        let noise = Tensor::<3>::from_data(TensorData::new(noise, [n, k, 2]), u.device);
+        let proposed =
+            centres.clone().select(1, picks) + noise * self.deviation.clone().unsqueeze_dim(2);
+        let all = Tensor::cat(vec![x.unsqueeze_dim(1), proposed], 1);
+        let gumbels = draws(Stream::ProposedAccept).gumbels(n * (k + 1));
+        let gumbels = Tensor::<2>::from_data(TensorData::new(gumbels, [n, k + 1]), u.device);
+        let weights = self.log_weights(&all, &centres);
+        // What is no number is never chosen.
+        let never = weights.clone().is_nan();
+        let drawn = (weights + gumbels).mask_fill(never, f32::MIN).argmax(1);
+        let columns = Tensor::<1, Int>::arange(0..k as i64 + 1, u.device).unsqueeze::<2>();
+        let chosen = drawn.expand([n, k + 1]).equal(columns.expand([n, k + 1]));
+        let chosen = chosen.unsqueeze_dim::<3>(2).expand([n, k + 1, 2]);
+        // By masks, not by products: a place that is no number must not spread.
+        let nowhere = all.zeros_like();
+        nowhere.mask_where(chosen, all).sum_dim(1).reshape([n, 2])
     }
 
-    fn mean(&self, latent: &Tensor<2>) -> Tensor<2> {
-        self.generator
-            .mean(self.network, &self.energy.above, latent, self.member)
+    /// Fresh points of the generator, `[n, centres, 2]`, before their noise.
+    fn centres(&self, u: &Update) -> Tensor<3> {
+        let above = self.above.clone().repeat_dim(0, CENTRES);
+        let member = self.member.clone().repeat_dim(0, CENTRES);
+        let [rows, _] = above.dims();
+        let key = [u.seed, u.iteration];
+        let latent = self
+            .generator
+            .latent(Stream::ProposedLatent, key, rows, u.device);
+        let mean = self.generator.mean(self.network, &above, &latent, &member);
+        mean.reshape([CENTRES, rows / CENTRES, 2]).swap_dims(0, 1)
     }
 
-    /// Means and log variances of the latents, `[n, latents]` each.
-    fn posterior(&self, x: &Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-        let input = vec![x.clone(), self.energy.above.clone(), self.member.clone()];
-        split(self.encoder.forward(Tensor::cat(input, 1)))
+    /// Log of target over mixture, but for a constant of each row, `[n, k]` of points `[n, k, 2]`.
+    fn log_weights(&self, x: &Tensor<3>, centres: &Tensor<3>) -> Tensor<2> {
+        let [n, k, _] = x.dims();
+        let gaps = x.clone().unsqueeze_dim::<4>(2) - centres.clone().unsqueeze_dim::<4>(1);
+        let squares = gaps.powi_scalar(2).sum_dim(3).reshape([n, k, CENTRES]);
+        let precision = self.deviation.clone().powi_scalar(-2).unsqueeze_dim::<3>(2);
+        let logs = squares * precision * -0.5;
+        let top = logs.clone().max_dim(2);
+        let mixture = (logs - top.clone()).exp().sum_dim(2).log() + top;
+        // Column by column, each with the rows in their order.
+        let rows = x.clone().swap_dims(0, 1).reshape([n * k, 2]);
+        let member = self.member.clone().repeat_dim(0, k);
+        let energy = self.model.at(member.clone());
+        let above = self.above.clone().repeat_dim(0, k);
+        let energy = self.forward.given(&energy, &member, above).energy(rows);
+        energy.reshape([k, n]).transpose().neg() - mixture.reshape([n, k])
     }
 }
 
@@ -127,8 +123,7 @@ impl<E: Energy> Correction<'_, E> {
 mod tests {
     use super::*;
     use crate::diffusion::Schedule;
-    use crate::energy::{Architecture, GaussianMixture, LevelEnergy, Mlp, membership_of};
-    use crate::objective::conditional::ForwardStep;
+    use crate::energy::{Architecture, GaussianMixture, Mlp, membership_of};
     use crate::objective::tests::update;
     use crate::sampler::Labelled;
     use crate::settings::{Key, Preset, Size};
@@ -141,12 +136,6 @@ mod tests {
 
     fn values(t: Tensor<2>) -> Vec<f32> {
         t.into_data().try_to_vec().unwrap()
-    }
-
-    /// A network that knows next to nothing, as at the start of training.
-    fn fresh(shape: &crate::energy::Shape, stream: Stream, device: &Device) -> Perceptron {
-        let weights = shape.init(3, stream);
-        Perceptron::new(shape, &Tensor::from_data(weights.as_slice(), device))
     }
 
     /// Points that are draws given the points above stay so, in the shares of the modes too, while many
@@ -173,14 +162,16 @@ mod tests {
         let forward = ForwardStep::new(&schedule, &device);
         let [a, b] = forward.at(&member);
         let above = x.clone() * a + normals(n, 3, &device) * b.sqrt();
-        let at = mixture.at(member.clone());
         let generator = Generator::new(&settings, &schedule, &device);
-        let encoder = Generator::posterior_shape(&settings, &schedule);
+        // It knows next to nothing, as at the start of training.
+        let weights = generator.shape.init(3, Stream::GeneratorWeights);
+        let weights = Tensor::from_data(weights.as_slice(), &device);
         let correction = Correction {
             generator: &generator,
-            network: &fresh(&generator.shape, Stream::GeneratorWeights, &device),
-            encoder: &fresh(&encoder, Stream::PosteriorWeights, &device),
-            energy: &forward.given(&at, &member, above.clone()),
+            network: &Perceptron::new(&generator.shape, &weights),
+            model: &mixture,
+            forward: &forward,
+            above: &above,
             member: &member,
             deviation: generator.deviation(&member),
         };
@@ -193,18 +184,14 @@ mod tests {
         };
         let steps = Tensor::ones([schedule.levels()], &device);
         let u = Update {
+            proposals: 8,
             correction: 2,
             ..update(&architecture, &flat, &model, &steps, &data, &device)
         };
-        let (mean, log_variance) = correction.posterior(&x);
-        let start = Pair {
-            x: x.clone(),
-            latent: mean + normals(n, 4, &device) * (log_variance * 0.5).exp(),
-        };
         let step = Tensor::full([n, 1], 0.5, &device);
-        let moved = correction.run(start, 6, &step, &u);
+        let moved = correction.run(x.clone(), &step, &u).x;
 
-        let (before, after, above) = (values(x), values(moved.x), values(above));
+        let (before, after, above) = (values(x), values(moved), values(above));
         let ends = before.chunks_exact(2).zip(after.chunks_exact(2));
         let crossed = ends.filter(|(b, a)| (b[0] > 0.0) != (a[0] > 0.0)).count();
         assert!(crossed > n / 20, "only {crossed} crossed");

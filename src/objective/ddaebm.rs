@@ -8,7 +8,7 @@
 
 use super::conditional::{ForwardStep, of_level, per_level};
 use super::contrast::differentiate;
-use super::correction::{Corrected, Correction, Pair};
+use super::correction::{Corrected, Correction};
 use super::generator::{Generator, GeneratorNoise};
 use super::player::{ARRAYS, Player};
 use super::{Found, Objective, Update, contrast};
@@ -36,6 +36,8 @@ pub(super) struct Ddaebm {
     /// `[1, levels]`
     penalty: Tensor<2>,
     variance: Tensor<2>,
+    /// Deviation of a proposal around a point of the generator.
+    reach: Tensor<2>,
     /// Whether the generator is pulled towards the data too.
     jeffrey: bool,
     posterior: bool,
@@ -62,20 +64,8 @@ pub fn penalty_for(v: f64, sharpness: f64) -> f64 {
 /// Negative log-likelihood of latents under diagonal Gaussians, but for a constant: `½ sum of log
 /// variance + (z - mean)²/variance` over rows and columns, `[1]` (notes, 2.2 b).
 pub fn latent_miss(latent: Tensor<2>, mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<1> {
-    by_latent(latent, mean, log_variance).sum()
-}
-
-/// [`latent_miss`] of each row, `[n, 1]`.
-pub(super) fn by_latent(latent: Tensor<2>, mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<2> {
     let miss = (latent - mean).powi_scalar(2);
-    (miss / (log_variance.clone().exp() + TINY) + log_variance).sum_dim(1) * 0.5
-}
-
-/// Means and log variances `[n, latents]` from what the posterior's network gives, `[n, 2 latents]`.
-pub(super) fn split(out: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-    let [n, both] = out.dims();
-    let mean = out.clone().slice([0..n, 0..both / 2]);
-    (mean, out.slice([0..n, both / 2..both]))
+    (miss / (log_variance.clone().exp() + TINY) + log_variance).sum() * 0.5
 }
 
 /// KL of diagonal Gaussians to the standard normal, summed over rows and columns, `[1]` (notes, 2.2 d).
@@ -96,11 +86,14 @@ impl Ddaebm {
             }
         };
         let variance = |k: usize| schedule.posterior(k).deviation.powi(2).max(LEAST_VARIANCE);
+        // Wider than that, proposals miss the finest mode; narrower, they find few that can be taken.
+        let reach = |k: usize| schedule.posterior(k).deviation.max(finest.sqrt());
         let player = |shape, stream| Player::new(shape, seed, stream, device);
         Self {
             forward: ForwardStep::new(schedule, device),
             penalty: per_level(schedule.levels(), &penalty, device),
             variance: per_level(schedule.levels(), &variance, device),
+            reach: per_level(schedule.levels(), &reach, device),
             jeffrey: settings.choice(Key::Divergence) == "jeffrey",
             posterior: settings.on(Key::Posterior) && settings.on(Key::Latent),
             network: player(
@@ -143,23 +136,17 @@ impl Ddaebm {
     /// `[levels, 2]`. The paper leaves them where they are.
     fn corrected(&self, u: &Update, round: &Round) -> MixtureMoved {
         let member = &u.data.member;
-        let start = Pair {
-            x: round.fake.clone().inner(),
-            latent: round.latent.clone(),
-        };
-        let at = u.model.at(member.clone());
-        let deviation = of_level(member, &self.variance).sqrt();
         let correction = Correction {
             generator: &self.generator,
             network: &Perceptron::new(&self.network.shape, &self.network.flat),
-            encoder: &Perceptron::new(&self.encoder.shape, &self.encoder.flat),
-            energy: &self.forward.given(&at, member, round.above.clone()),
+            model: u.model,
+            forward: &self.forward,
+            above: &round.above,
             member,
-            deviation,
+            deviation: of_level(member, &self.reach),
         };
-        let proposals = if self.posterior { u.proposals } else { 0 };
         let step = of_level(member, &u.steps.clone().unsqueeze());
-        let Corrected { x, accepted } = correction.run(start, proposals, &step, u);
+        let Corrected { x, accepted } = correction.run(round.fake.clone().inner(), &step, u);
         let trail = x.clone().unsqueeze();
         let moved = MixtureMoved::of(Moved { trail, x, accepted }, member.clone());
         match u.correction {
@@ -187,9 +174,12 @@ impl Ddaebm {
 
         let tracked = |t: &Tensor<2>| t.clone().autodiff();
         let (x, above, member) = (tracked(&u.data.x), tracked(&round.above), tracked(member));
+        let latents = self.generator.latents;
         let encode = |x: Tensor<2>| {
             let input = Tensor::cat(vec![x, above.clone(), member.clone()], 1);
-            split(encoder.forward(input))
+            let out = encoder.forward(input);
+            let mean = out.clone().slice([0..n, 0..latents]);
+            (mean, out.slice([0..n, latents..2 * latents]))
         };
         if self.posterior && u.entropy > 0.0 {
             let (mean, log_variance) = encode(round.fake.clone());

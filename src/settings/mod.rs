@@ -252,10 +252,13 @@ impl Settings {
             },
             "energy-discrepancy" | "nce" => ranked,
             // Data and fakes, the penalty's gradient, and the fakes' for the generator; before that
-            // both ends of each proposal, and the steps between proposals.
+            // the choice among proposals, and the steps after it.
             "ddaebm" => {
-                let proposals = self.int(Key::Proposals);
-                4 + 2 * proposals + proposals.max(1) * self.int(Key::Correction)
+                let chosen = match self.int(Key::Proposals) {
+                    0 => 0,
+                    proposals => proposals + 1,
+                };
+                4 + chosen + self.int(Key::Correction)
             }
             _ => 1,
         };
@@ -455,7 +458,7 @@ mod tests {
         assert_eq!(of("pcd", &[(Key::Sampler, "hmc")]), 102);
         assert_eq!(of("dcd", &[]), 5);
         assert_eq!(of("dcd", &[(Key::Estimator, "anti")]), 3);
-        assert_eq!(of("ddaebm", &[]), 4 + 8 + 12);
+        assert_eq!(of("ddaebm", &[]), 4 + 17 + 5);
         let paper = [(Key::Proposals, "0"), (Key::Correction, "0")];
         assert_eq!(of("ddaebm", &paper), 4);
         assert_eq!(of("dsm", &[]), 1);

@@ -73,3 +73,20 @@ story("back and forward restore the method", async ({ open }) => {
   await tab.page.goForward();
   await tab.until("method cd", method, (name) => name === "cd");
 });
+
+story("a paper's own settings are one button, and one word of the link", async ({ open }) => {
+  const tab = await open("#v=1&preset=25-gaussians-ddaebm&chains=16&grid=32");
+  await tab.stepReaches(1);
+  assert.notEqual(await tab.get("set-correction").inputValue(), "0");
+  const button = tab.page.getByRole("button", { name: "The paper's own settings" });
+  await button.click();
+  assert.equal(await tab.get("set-correction").inputValue(), "0");
+  assert.equal(await button.getAttribute("aria-pressed"), "true");
+  const preset = new URLSearchParams(new URL(await tab.copyLink()).hash.slice(1)).get("preset");
+  assert.equal(preset, "25-gaussians-ddaebm-paper");
+  // A method without one takes the page's own.
+  await tab.page.getByRole("button", { name: "Persistent CD", exact: true }).click();
+  await tab.until("another method", () => button.count(), (count) => count === 0);
+  await tab.page.goBack();
+  assert.equal(await button.getAttribute("aria-pressed"), "true");
+});

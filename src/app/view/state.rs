@@ -232,6 +232,15 @@ impl State {
         });
     }
 
+    /// A notice of this run: of a comparison's columns, it says which one's it is.
+    fn signed(self, text: String) -> String {
+        let method = |s: &Settings| words::method(s.choice(Key::Method)).0;
+        match self.bench.with_value(Option::is_some) {
+            true => format!("{}: {text}", self.settings.with_untracked(method)),
+            false => text,
+        }
+    }
+
     pub fn absorb(self, events: Vec<Event>) {
         let mut outcomes = Vec::new();
         self.run.update(|run| {
@@ -239,8 +248,8 @@ impl State {
         });
         for outcome in outcomes {
             match outcome {
-                Outcome::Say(text) => self.note(text, false),
-                Outcome::Warn(text) => self.note(text, true),
+                Outcome::Say(text) => self.note(self.signed(text), false),
+                Outcome::Warn(text) => self.note(self.signed(text), true),
                 Outcome::Fault(message) => self.fault.set(Some(message)),
                 Outcome::Save { name, bytes } => {
                     self.save(&name, &bytes, "application/octet-stream");
