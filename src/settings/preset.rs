@@ -200,7 +200,7 @@ fn without_chains(s: &mut Settings) {
 }
 
 /// DDAEBM with the full VP schedule; the fakes are corrected and the samples refined
-/// (docs/methods.md).
+/// (docs/methods.md). The energy is the slower player: faster than the generator it comes apart.
 fn adversarial(s: &mut Settings) {
     set(s, Key::Activation, "silu");
     set(s, Key::Width, "64");
@@ -208,6 +208,7 @@ fn adversarial(s: &mut Settings) {
     set(s, Key::Chains, "128");
     set(s, Key::Levels, "4");
     set(s, Key::StepSize, "0.3");
+    set(s, Key::LearningRate, "0.0002");
     set(s, Key::Ema, "0.999");
     set(s, Key::Refine, "10");
     set(s, Key::Iterations, "12000");
