@@ -197,7 +197,8 @@ mod tests {
         assert!(crossed > n / 20, "only {crossed} crossed");
         // Moments of point and point above: differences of two dependent estimates, so five standard
         // errors of one are generous.
-        let moments: [fn(&[f32], &[f32]) -> f32; 4] = [
+        type Moment = fn(&[f32], &[f32]) -> f32;
+        let moments: [Moment; 4] = [
             |x, _| f32::from(u8::from(x[0] > 0.0)),
             |x, _| x[0] * x[0],
             |x, _| x[1],

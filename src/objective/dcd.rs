@@ -17,7 +17,7 @@ use crate::energy::{Energy, LevelEnergy, Mlp, MlpAt};
 use crate::rng::{Draws, Stream};
 use crate::sampler::Labelled;
 use crate::settings::{Key, Settings};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 
 /// A diffusion without parameters: y = a x + s z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,17 +99,12 @@ pub(super) struct Dcd {
 pub(super) enum Times {
     /// Log-uniform between a least and a largest one.
     Drawn([f64; 2]),
-    /// `[1, levels]`: to the next level.
-    ByLevel(Tensor<2>),
+    /// To the next level, one a level.
+    ByLevel(Vec<f64>),
 }
 
 impl Dcd {
-    pub fn new(
-        settings: &Settings,
-        ranking: Ranking,
-        schedule: &Schedule,
-        device: &Device,
-    ) -> Self {
+    pub fn new(settings: &Settings, ranking: Ranking, schedule: &Schedule) -> Self {
         let high = settings.float(Key::Tau);
         let to_next = |t: usize| schedule.beta(t + 1) / schedule.step_signal(t + 1).powi(2);
         Self {
@@ -127,7 +122,7 @@ impl Dcd {
             },
             ranking,
             times: match settings.on(Key::TimeInput) {
-                true => Times::ByLevel(per_level(schedule.levels(), &to_next, device)),
+                true => Times::ByLevel((0..schedule.levels()).map(to_next).collect()),
                 false => Times::Drawn([settings.float(Key::TauLow).min(high), high]),
             },
         }
@@ -167,7 +162,10 @@ impl Dcd {
     /// The noise variance of each point, `[n, 1]`.
     fn times(&self, u: &Update) -> Tensor<2> {
         let range = match &self.times {
-            Times::ByLevel(tau) => return of_level(&u.data.member, tau),
+            Times::ByLevel(tau) => {
+                let tau = per_level(tau.len(), &|t| tau[t], u.device);
+                return of_level(&u.data.member, &tau);
+            }
             Times::Drawn(range) => range,
         };
         let [n, _] = u.data.x.dims();

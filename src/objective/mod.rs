@@ -205,7 +205,7 @@ pub fn objective(
             schedule,
             density,
             device,
-            dcd::Dcd::new(settings, ranking, schedule, device),
+            dcd::Dcd::new(settings, ranking, schedule),
         ),
         "energy-discrepancy" => {
             let tau = settings.float(Key::Tau);

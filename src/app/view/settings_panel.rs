@@ -112,7 +112,7 @@ fn AsPublished() -> impl IntoView {
     };
     view! {
         <button
-            class="quiet"
+            class="published"
             title="Every setting as in the paper's own code for the plane, as far as this page has it"
             aria-pressed=move || paper.get().to_string()
             on:click=switch
