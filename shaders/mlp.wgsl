@@ -1,7 +1,7 @@
-// Energy and input gradient of an MLP at four points a workgroup; the CPU twin is `MlpAt` in
-// `src/energy/mlp.rs`.
+// Energy and input gradient of an MLP at four points a workgroup; the CPU's twins are
+// `src/kernel/cpu` and, op by op, `MlpAt` in `src/energy/mlp.rs`.
 //
-// Contract: a kernel puts this file behind a prelude (`src/kernel/mlp.rs`) that names the network
+// Contract: a kernel puts this file behind a prelude (`src/kernel/gpu/mlp.rs`) that names the network
 // (WIDTH, DEPTH, LEVELS, ACTIVATION, CONFINEMENT; LEVELS is 0 without gates), defines the three
 // `record_` functions, and calls `evaluate` from all THREADS invocations of a workgroup with equal
 // arguments. Lane i of every vec4 belongs to the workgroup's point i. Units are dealt out over

@@ -131,6 +131,11 @@ impl Schedule {
         (1.0 - self.beta[t]).sqrt()
     }
 
+    /// Noise variance, in units of level `t`, of the step from there to the next: b/(1 - b).
+    pub fn noise_to_next(&self, t: usize) -> f64 {
+        self.beta[t + 1] / (1.0 - self.beta[t + 1])
+    }
+
     /// How x_t follows from x_{t+1} and x_0.
     pub fn posterior(&self, t: usize) -> Posterior {
         let (beta, rest) = (self.beta[t + 1], 1.0 - self.abar[t + 1]);
@@ -274,6 +279,20 @@ mod tests {
         assert_eq!(Schedule::from_settings(&settings).levels(), 1);
         settings.set_text(Key::TimeInput, "on").unwrap();
         assert_eq!(Schedule::from_settings(&settings).levels(), 6);
+    }
+
+    /// What a levelled DCD goes by: noise of variance b/(1-b) and the step's signal lead from each level
+    /// to the next.
+    #[test]
+    fn each_level_diffuses_into_the_next() {
+        let s = Schedule::vp(5, FULL_VP).without_last();
+        for t in 0..s.levels() {
+            let tau = s.noise_to_next(t);
+            let signal = s.step_signal(t + 1);
+            assert!((signal * s.signal(t) - s.signal(t + 1)).abs() < 1e-12);
+            let variance = signal.powi(2) * (s.noise(t).powi(2) + tau);
+            assert!((variance - s.noise(t + 1).powi(2)).abs() < 1e-12);
+        }
     }
 
     #[test]

@@ -139,9 +139,10 @@ impl Train2d {
         Ok((masses, kl as f32))
     }
 
-    /// Mass of each mode among the persistent chains at t = 0, every chain counted with its chance
-    /// p(t = 0 | x) of standing there after a label move: the mean over that move of a count, and
-    /// so with less noise than one count (Rao-Blackwell). `None` where no chains persist.
+    /// Mass of each mode among the persistent chains at t = 0. Where chains move between levels, each
+    /// counts with its chance p(t = 0 | x) of standing there after a label move: the mean over that
+    /// move of a count, and so with less noise than one count (Rao-Blackwell). `None` where no chains
+    /// persist.
     ///
     /// # Errors
     /// If the device fails to give back results.
@@ -156,7 +157,11 @@ impl Train2d {
             let energy = model.all_levels(x.clone().slice([from..n.min(from + CHUNK), 0..2]));
             activation::softmax(energy.neg(), 1).slice([0..n.min(from + CHUNK) - from, 0..1])
         });
-        let chance = Tensor::cat(parts.collect(), 0);
+        let chance = match self.settings.choice(Key::Method) {
+            "da-ebm" => Tensor::cat(parts.collect(), 0),
+            // Other methods' levels have normalisers of their own: their energies do not compare.
+            _ => buffer.chains.member.clone().slice([0..n, 0..1]),
+        };
         let values = read(vec![x.clone().into(), chance.into()]).await?;
         let mut masses = vec![0.0f64; self.density.modes().len()];
         for (p, chance) in values[0].chunks_exact(2).zip(&values[1]) {

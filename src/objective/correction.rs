@@ -78,7 +78,9 @@ impl<M: LevelEnergy> Correction<'_, M> {
         let weights = self.log_weights(&all, &centres);
         // What is no number is never chosen.
         let never = weights.clone().is_nan();
-        let drawn = (weights + gumbels).mask_fill(never, f32::MIN).argmax(1);
+        let drawn = (weights + gumbels)
+            .mask_fill(never, f32::NEG_INFINITY)
+            .argmax(1);
         let columns = Tensor::<1, Int>::arange(0..k as i64 + 1, u.device).unsqueeze::<2>();
         let chosen = drawn.expand([n, k + 1]).equal(columns.expand([n, k + 1]));
         let chosen = chosen.unsqueeze_dim::<3>(2).expand([n, k + 1, 2]);

@@ -106,7 +106,7 @@ pub(super) enum Times {
 impl Dcd {
     pub fn new(settings: &Settings, ranking: Ranking, schedule: &Schedule) -> Self {
         let high = settings.float(Key::Tau);
-        let to_next = |t: usize| schedule.beta(t + 1) / schedule.step_signal(t + 1).powi(2);
+        let to_next = |t| schedule.noise_to_next(t);
         Self {
             diffusion: match settings.choice(Key::Diffusion) {
                 "vp" => Diffusion::Vp,

@@ -63,8 +63,8 @@ pub struct Update<'a> {
     pub iteration: u64,
     /// Chance that a picked chain is re-started.
     pub reinit: f64,
-    /// Rounds of proposals by a generator that correct its points before the energy sees them, and
-    /// MALA steps in each.
+    /// Proposals that a generator's points may jump to before the energy sees them, and MALA steps that
+    /// they then take.
     pub proposals: usize,
     pub correction: usize,
     /// Weight of the entropy bound.

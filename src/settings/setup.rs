@@ -98,7 +98,8 @@ impl Setup {
         }
         for column in &self.columns {
             out += &format!("&m={}", column.choice(Key::Method));
-            for key in column.differences(&column.preset().settings()) {
+            let base = column.preset().sized(self.size()).settings();
+            for key in column.differences(&base) {
                 if !shared(key) && key != Key::Method {
                     out += &format!("~{}={}", key.row().name, column.text(key));
                 }

@@ -20,13 +20,14 @@ pub struct CpuMlp {
 impl CpuMlp {
     /// `None` where the tensors track gradients or are not in memory.
     pub fn new(network: Network, weights: &Tensor<1>, gates: Option<&Tensor<2>>) -> Option<Self> {
-        let plain = weights.clone().slice(0..network.plain_parameters());
+        let mut plain = numbers(weights)?;
+        plain.truncate(network.plain_parameters());
         let gates = match gates {
             Some(gates) => numbers(gates)?,
             None => Vec::new(),
         };
         Some(Self {
-            weights: Weights::new(network, numbers(&plain)?, gates),
+            weights: Weights::new(network, plain, gates),
             device: weights.device(),
         })
     }
@@ -121,8 +122,13 @@ struct Rows {
 
 impl Rows {
     fn number(&self) -> usize {
+        let (points, labels) = (self.x.len() / 2, self.labels.len());
+        debug_assert!(
+            self.all || labels == 1 || labels == points,
+            "a label a point, or one"
+        );
         let times = if self.all { self.labels.len() } else { 1 };
-        self.x.len() / 2 * times
+        points * times
     }
 
     /// The points and levels of the tile that starts at row `first`.

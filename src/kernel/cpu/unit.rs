@@ -38,7 +38,8 @@ pub fn silu(a: f32) -> (f32, f32) {
 #[inline(always)]
 pub fn relu(a: f32) -> (f32, f32) {
     // `max` would swallow what is no number.
-    (0.5 * a + 0.5 * a.abs(), f32::from(u8::from(a > 0.0)))
+    let value = if a < 0.0 { 0.0 } else { a };
+    (value, f32::from(u8::from(a > 0.0)))
 }
 
 /// The sigmoid of a, given `e = exp(-|a|)`.
@@ -56,7 +57,7 @@ fn exp(x: f32) -> f32 {
     const WHOLE: f32 = 1.5 * (1 << 23) as f32;
     const LN_2_HIGH: f32 = 0.693_359_4;
     let small = x < -86.0;
-    let x = x.max(-86.0);
+    let x = if small { -86.0 } else { x };
     let shifted = x * LOG2_E + WHOLE;
     let n = shifted - WHOLE;
     let r = x - n * LN_2_HIGH - n * (LN_2 - LN_2_HIGH);
@@ -118,6 +119,8 @@ mod tests {
                 );
             }
             assert!(f(f32::NAN).0.is_nan());
+            assert_eq!(f(f32::INFINITY).0, f32::INFINITY);
+            assert_eq!(f(-1e9), (0.0, 0.0));
         }
         assert_eq!(relu(-2.0), (0.0, 0.0));
         assert_eq!(relu(2.0), (2.0, 1.0));
