@@ -11,6 +11,7 @@ use super::{Reading, read};
 use crate::data::Density;
 use crate::energy::{Mlp, membership_of, membership_of_labels};
 use crate::metric::{diagnostics, mmd};
+use crate::objective::KEYS;
 use crate::protocol::{ChainRun, Comparison};
 use crate::rng::{Draws, Stream};
 use crate::sampler::{Jump, JumpKind, Kernel, Labelled, Noise, mixture_transition};
@@ -158,8 +159,8 @@ impl Comparing {
         self.done += k;
         for (index, group) in self.groups.iter_mut().enumerate() {
             let [n, _] = group.chains.x.dims();
-            // Draws of its own: chains on the same draws would drift together.
-            let key = 2 * step + index as u64;
+            // Draws of its own: chains on the same draws would drift together. Samples have keys below.
+            let key = 3 * KEYS + 2 * step + index as u64;
             let noise = Noise::draw(self.seed, streams, key, [k as usize, n], &self.device);
             let jump = match self.way == Way::Mixture && !group.from_data {
                 true => Jump::draw(JumpKind::Global, &draws, [n, self.levels], &self.device),

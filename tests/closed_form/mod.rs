@@ -1,8 +1,9 @@
 //! The methods' closed-form checks, in single precision on any device.
 //!
-//! Invariant: each check compares a number that Basin's own code computed with one from a formula of
-//! the notes, but for those marked as formulas, which hold two of the notes' together; estimates from
-//! draws are allowed five of their own standard errors.
+//! Invariant: each check compares a number that went through Basin's own code with one from a formula
+//! of the notes, but for those marked as formulas, which hold two of the notes' together; estimates
+//! from draws are allowed five of their own standard errors. What the training loop itself puts
+//! together is held by the gradient tests beside each objective.
 
 mod dcd;
 mod ddaebm;

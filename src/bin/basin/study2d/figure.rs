@@ -19,7 +19,7 @@ const LEFT: usize = 112;
 const TOP: usize = 28;
 
 /// Half the side of the square drawn, in data units.
-const HALF: f32 = 4.5;
+const HALF: f32 = 5.0;
 
 /// An SVG of the first seed's runs, the truth in the first column.
 pub fn draw(
