@@ -99,6 +99,41 @@ fn train2d_prints_reports_and_a_last_line() {
 }
 
 #[test]
+fn a_long_run_is_held_against_the_truth() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = [
+        "--iterations",
+        "10",
+        "--long-run",
+        "--sampler",
+        "mala",
+        "--step-size",
+        "1",
+        "--short-steps",
+        "5",
+        "--long-steps",
+        "100",
+    ];
+    let output = tiny(folder.path(), &long);
+    let lines = lines(&output);
+    let last = lines.last().unwrap();
+    assert_eq!(last["event"], "long-run");
+    let chains = last["chains"].as_array().unwrap();
+    let steps: Vec<_> = chains
+        .iter()
+        .map(|c| c["steps"].as_u64().unwrap())
+        .collect();
+    assert_eq!(steps, [5, 5, 100, 100]);
+    let from: Vec<_> = chains.iter().map(|c| c["from"].as_str().unwrap()).collect();
+    assert_eq!(from, ["noise", "data", "noise", "data"]);
+    for chain in chains {
+        let acceptance = chain["acceptance"].as_f64().unwrap();
+        assert!(0.1 < acceptance && acceptance < 1.0, "{acceptance}");
+    }
+    assert!(last["verdict"].as_str().unwrap().contains("the truth"));
+}
+
+#[test]
 fn a_stopped_run_goes_on_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let whole = tiny(

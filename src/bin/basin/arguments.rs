@@ -65,6 +65,9 @@ fn train2d() -> Command {
                     .default_value("20")
                     .value_parser(value_parser!(u64).range(1..))
                     .help("Visits to t = 0 after which a chain gives its sample"),
+                flag("long-run").action(ArgAction::SetTrue).help(
+                    "At the end, compare chains of --short-steps and --long-steps with the truth",
+                ),
             ]),
     )
 }

@@ -1,8 +1,11 @@
 //! `basin train2d`: the page's training run on the command line.
 
 use crate::arguments;
-use basin::engine::{Checkpoint, Train2d, block_on, fresh_samples, mode_masses};
-use basin::protocol::Report;
+use basin::app::words;
+use basin::engine::{
+    Checkpoint, Comparing, Train2d, TrainError, block_on, fresh_samples, mode_masses,
+};
+use basin::protocol::{ChainRun, Report};
 use basin::settings::Key;
 use burn::tensor::Device;
 use clap::ArgMatches;
@@ -133,7 +136,7 @@ fn resume(path: &Path, matches: &ArgMatches, device: Device) -> Result<Train2d, 
     Ok(run)
 }
 
-/// Final metrics: the finer grid and fresh samples. `ran_away` is the iteration of a report that
+/// Final metrics: the finer grid, fresh samples and, if asked for, long chains. `ran_away` is the iteration of a report that
 /// found the training out of bounds; the run is then the last one before it.
 fn finish(
     run: &mut Train2d,
@@ -179,6 +182,41 @@ fn finish(
         "log_z": report.log_z,
         "energy_gap": report.energy_gap,
         "grid": grid,
+    }))?;
+    match matches.get_flag("long-run") {
+        true => long_run(run, printer),
+        false => Ok(()),
+    }
+}
+
+/// The page's comparison of short and long chains, to its end.
+fn long_run(run: &Train2d, printer: &Printer) -> Result<(), String> {
+    let comparison = block_on(async {
+        let mut comparing = Comparing::start(run).await?;
+        while !comparing.finished() {
+            comparing.advance().await?;
+        }
+        Ok::<_, TrainError>(comparing.comparison())
+    })
+    .map_err(|e| e.to_string())?;
+    let chains = |run: &ChainRun| {
+        json!({
+            "from": if run.from_data { "data" } else { "noise" },
+            "steps": run.steps,
+            "masses": run.masses,
+            "mmd": run.mmd,
+            "acceptance": run.acceptance,
+            "ess": run.ess,
+            "r_hat": run.r_hat,
+        })
+    };
+    printer.last(&json!({
+        "event": "long-run",
+        "kl_truth_model": comparison.kl,
+        "mass_truth": comparison.mass_truth,
+        "mass_model": comparison.mass_model,
+        "chains": comparison.runs.iter().map(chains).collect::<Vec<_>>(),
+        "verdict": words::verdict(&comparison).text,
     }))
 }
 
