@@ -213,6 +213,18 @@ mod tests {
         {
             close(full.beta(k), beta);
         }
+        for (k, abar) in [0.99999, 0.99468, 0.98385, 0.96770, 0.94649]
+            .into_iter()
+            .enumerate()
+        {
+            close(weak.abar[k], abar);
+        }
+        for (k, beta) in [1.0e-5, 0.00531, 0.01088, 0.01642, 0.02192]
+            .into_iter()
+            .enumerate()
+        {
+            close(weak.beta(k), beta);
+        }
         let parts = [
             (0.99983, 1.66e-4, 0.01048),
             (0.66574, 0.20160, 0.66398),

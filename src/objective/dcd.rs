@@ -69,6 +69,22 @@ impl Diffusion {
             Self::Vp => spread + row_sum(x * grad) * 0.5,
         }
     }
+
+    /// One step of the Fokker-Planck equation as a loss, `(E(x) - E(y))/T - drift` `[n]`, from energy
+    /// differences and times `[n]`, and from points, gradients and Laplacians where the drift is taken.
+    pub fn one_step(
+        self,
+        difference: Tensor<1>,
+        time: Tensor<1>,
+        (at, grad, laplacian): (Tensor<2>, Tensor<2>, Tensor<1>),
+    ) -> Tensor<1> {
+        difference / time - self.drift_of_energy(at, grad, laplacian)
+    }
+}
+
+/// Stein's estimate of the Laplacian `[n]`, `z.grad E(y)/s`, for noise `z` `[n, 2]` of deviation `s` in y.
+pub fn stein(z: Tensor<2>, grad: Tensor<2>, noise: Tensor<1>) -> Tensor<1> {
+    (z * grad).sum_dim(1).squeeze_dim::<1>(1) / noise
 }
 
 /// How U_T is estimated (DCD notes, table 1.5).
@@ -203,21 +219,19 @@ impl Dcd {
         let member = tracked(&u.data.member);
         differentiate(u.architecture, u.flat, |model: &Mlp| {
             let at = model.at(member);
-            let (ends, drift) = if self.estimator == Estimator::FpStein {
+            let (difference, of_drift) = if self.estimator == Estimator::FpStein {
                 let (below, grad) = at.energy_and_grad(y.clone());
-                let stein = (z * grad.clone()).sum_dim(1).squeeze_dim::<1>(1) / noise;
-                let drift = self.diffusion.drift_of_energy(y, grad, stein);
-                (at.energy(x) - below, drift)
+                let laplacian = stein(z, grad.clone(), noise);
+                (at.energy(x) - below, (y, grad, laplacian))
             } else {
-                let where_to = match self.estimator {
+                let place = match self.estimator {
                     Estimator::FpClean => x.clone(),
                     _ => y.clone(),
                 };
-                let (grad, laplacian) = curvature(&at, where_to.clone());
-                let drift = self.diffusion.drift_of_energy(where_to, grad, laplacian);
-                (at.energy(x) - at.energy(y), drift)
+                let (grad, laplacian) = curvature(&at, place.clone());
+                (at.energy(x) - at.energy(y), (place, grad, laplacian))
             };
-            (ends / time - drift).mean()
+            self.diffusion.one_step(difference, time, of_drift).mean()
         })
     }
 }

@@ -61,6 +61,17 @@ pub fn penalty_for(v: f64, sharpness: f64) -> f64 {
     v * (1.0 - sharpness) / (2.0 * sharpness * sharpness)
 }
 
+/// Gradient penalty `½ sum of γ |∂E/∂x|²` `[1]`, from gradients `[n, 2]` and weights `[n, 1]` (notes, 2.1).
+pub fn flattening(grad: Tensor<2>, weight: Tensor<2>) -> Tensor<1> {
+    (grad.powi_scalar(2) * weight).sum() * 0.5
+}
+
+/// Negative log-likelihood of points `[n, 2]` under Gaussians of these means and variances `[n, 1]`, but
+/// for a constant, summed, `[1]` (notes, 2.2 c).
+pub fn reconstruction(x: Tensor<2>, mean: Tensor<2>, variance: Tensor<2>) -> Tensor<1> {
+    ((x - mean).powi_scalar(2) / variance).sum() * 0.5
+}
+
 /// Negative log-likelihood of latents under diagonal Gaussians, but for a constant: `½ sum of log
 /// variance + (z - mean)²/variance` over rows and columns, `[1]` (notes, 2.2 b).
 pub fn latent_miss(latent: Tensor<2>, mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<1> {
@@ -201,7 +212,7 @@ impl Ddaebm {
                 .generator
                 .mean(&round.network, &above, &latent, &member);
             let variance = of_level(&u.data.member, &self.variance).autodiff();
-            loss = loss + ((x - mean).powi_scalar(2) / variance).sum() * 0.5;
+            loss = loss + reconstruction(x, mean, variance);
         }
         loss / n as f32
     }
@@ -222,11 +233,11 @@ impl Objective for Ddaebm {
         let round = self.round(u, network);
         let fakes = self.corrected(u, &round);
         self.round = Some(round);
-        let weight = of_level(member, &self.penalty) * (0.5 / n as f64);
+        let weight = of_level(member, &self.penalty) / n as f64;
         let penalty = differentiate(u.architecture, u.flat, |model: &Mlp| {
             let at = model.at(member.clone().autodiff());
             let (_, grad) = at.energy_and_grad(u.data.x.clone().autodiff());
-            (grad.powi_scalar(2) * weight.autodiff()).sum()
+            flattening(grad, weight.autodiff())
         });
         let linear = contrast(u.architecture, u.flat, u.data, &fakes.chains);
 

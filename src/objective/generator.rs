@@ -125,6 +125,17 @@ impl Generator {
         network.forward(input) * clean + above.clone() * noisy
     }
 
+    /// A draw of x_k `[n, 2]` given x_{k+1} `[n, 2]` and levels `[n, levels]`.
+    pub fn call(
+        &self,
+        network: &Perceptron,
+        above: &Tensor<2>,
+        draws: GeneratorNoise,
+        member: &Tensor<2>,
+    ) -> Tensor<2> {
+        self.mean(network, above, &draws.latent, member) + draws.noise * self.deviation(member)
+    }
+
     /// Deviation of the noise added at each row's level, `[n, 1]`.
     pub fn deviation(&self, member: &Tensor<2>) -> Tensor<2> {
         of_level(member, &self.deviation)
@@ -146,8 +157,7 @@ impl Generator {
             let streams = [Stream::SampleLatent, Stream::SampleNoise];
             let draws = self.noise(seed, streams, step * KEYS + k as u64, n, device);
             let member = membership_of(k, self.levels, n, device);
-            let below = self.mean(network, &x, &draws.latent, &member)
-                + draws.noise * self.deviation(&member);
+            let below = self.call(network, &x, draws, &member);
             x = polish(k, below, x);
         }
         x

@@ -27,12 +27,13 @@ pub use adam::{Adam, AdamSettings, averaged, clip_to_norm, learning_rate, rate_f
 pub use buffer::ReplayBuffer;
 pub use conditional::{Conditional, ForwardStep, recover};
 pub use contrast::{Contrast, contrast, differentiate, weigh};
-pub use dcd::{Diffusion, antithetic};
-pub use ddaebm::{latent_divergence, latent_miss, penalty_for};
+pub use dcd::{Diffusion, antithetic, stein};
+pub use ddaebm::{flattening, latent_divergence, latent_miss, penalty_for, reconstruction};
 pub use dsm::denoising;
 pub use energy_discrepancy::{Ranking, candidates};
-pub use generator::Generator;
 pub(crate) use generator::KEYS;
+pub use generator::{Generator, GeneratorNoise};
+pub use nce::told_from_noise;
 pub use ssm::sliced;
 
 use crate::data::Density;

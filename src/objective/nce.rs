@@ -36,13 +36,18 @@ impl Loss for NoiseContrastive {
             - (TAU * variance).ln();
         let log_ratio = (m as f64).ln();
         weigh(u.architecture, u.flat, &both, |energies| {
-            rule(energies, log_noise.clone() + log_ratio, n)
+            told_from_noise(energies, log_noise.clone() + log_ratio, n)
         })
     }
 }
 
-/// The loss and its derivative in each energy; the first n of `energies` are of data.
-fn rule(energies: Tensor<1>, log_noise: Tensor<1>, n: usize) -> (Tensor<1>, Tensor<1>) {
+/// The loss `[1]` and its derivative in each energy `[n + M n]`, of which the first n are of data;
+/// `log_noise` is log(M p_noise) at the same points.
+pub fn told_from_noise(
+    energies: Tensor<1>,
+    log_noise: Tensor<1>,
+    n: usize,
+) -> (Tensor<1>, Tensor<1>) {
     let [rows] = energies.dims();
     let odds = (energies + log_noise).neg();
     let data = odds.clone().slice(0..n).neg();

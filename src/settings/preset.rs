@@ -118,8 +118,8 @@ impl Preset {
 
     /// The preset's settings. The table's defaults are DA-EBM's recipe of run I of its
     /// notes, but for the start from diffused data, the larger steps and the shorter warm-up;
-    /// the baselines follow the released code's commands where they train at all, with the guards
-    /// (clip, confinement, spread first layer) that DA-EBM has too.
+    /// CD, short-run and PCD have the released baselines' network, optimiser and ULA, but steps of
+    /// their own (docs/methods.md) and the guards (clip, confinement, spread first layer) too.
     pub fn settings(self) -> Settings {
         let mut s = Settings::defaults(self);
         s.set(Key::Dataset, Value::Choice(usize::from(self.dataset)));

@@ -4,6 +4,7 @@ use basin::energy::Energy;
 use basin::rng::{Draws, Stream};
 use basin::sampler::Labelled;
 use burn::tensor::{Device, Tensor, TensorData};
+use std::ops::Range;
 
 /// E(x) = |x - m|²/(2v) with the mean (m, 0).
 #[derive(Clone, Copy)]
@@ -111,6 +112,15 @@ pub async fn mean(values: Tensor<1>) -> Estimate {
         mean,
         error: (variance / n).sqrt(),
     }
+}
+
+/// Points whose mean loss is one independent draw.
+pub const BATCH: usize = 100;
+
+/// A loss `[1]` of each batch of `n` points, which it is given as a range of rows.
+pub fn batches(n: usize, loss: &dyn Fn(Range<usize>) -> Tensor<1>) -> Tensor<1> {
+    let parts = (0..n / BATCH).map(|i| loss(BATCH * i..BATCH * (i + 1)));
+    Tensor::cat(parts.collect(), 0)
 }
 
 /// All values of a tensor.

@@ -1,17 +1,20 @@
-//! The ranking loss of DCD's exact estimator and of energy discrepancy (DCD notes, 1.6 and 5.4).
+//! Losses that tell points apart: the ranking of DCD's exact estimator and of energy discrepancy (DCD
+//! notes, 1.6 and 5.4), and noise contrast.
 
 use super::Checks;
 use super::gaussian::{Gaussian, mean, normals, number, single, squared};
 use basin::diffusion::Schedule;
 use basin::energy::{Energy, GaussianMixture, LevelEnergy, membership_of};
-use basin::objective::{Ranking, candidates};
+use basin::objective::{Ranking, candidates, told_from_noise};
 use basin::rng::{Draws, Stream};
 use burn::tensor::{Device, Tensor, TensorData};
+use std::f64::consts::TAU;
 
 pub async fn checks(c: &mut Checks, device: &Device) {
     constants(c, device).await;
     zero_gradient(c, device).await;
     population_loss(c, device).await;
+    noise_contrast(c, device).await;
 }
 
 /// 5.4: constants.
@@ -62,9 +65,8 @@ async fn constants(c: &mut Checks, device: &Device) {
 }
 
 /// Contributions of each point to the gradient along a tilt `E + θ φ`, `[n]`, from weights and values
-/// of φ at all candidates.
-fn by_tilt(ranking: Ranking, weights: Tensor<1>, tilt: Tensor<1>) -> Tensor<1> {
-    let m = ranking.negatives;
+/// of φ at the points and the `m` that each is told from.
+fn by_tilt(m: usize, weights: Tensor<1>, tilt: Tensor<1>) -> Tensor<1> {
     let [rows] = weights.dims();
     let n = rows / (m + 1);
     let table = (weights * tilt).reshape([m + 1, n]);
@@ -111,7 +113,7 @@ async fn zero_gradient(c: &mut Checks, device: &Device) {
             ("E", energy.energy(points.x.clone())),
         ];
         for (name, tilt) in tilts {
-            let found = mean(by_tilt(ranking, weights.clone(), tilt)).await;
+            let found = mean(by_tilt(m, weights.clone(), tilt)).await;
             let sharpness = name == "E";
             let name = format!("gradient along {name} at the truth, M={m} τ={tau} w={w}");
             match (exact, sharpness) {
@@ -159,4 +161,43 @@ async fn population_loss(c: &mut Checks, device: &Device) {
         population,
         5.0 * 0.3 / (n as f64).sqrt() + 0.02,
     );
+}
+
+/// Gutmann & Hyvärinen 2010: the minimum is the normalised energy; data that are the noise itself cost
+/// the entropy of a draw among M + 1.
+async fn noise_contrast(c: &mut Checks, device: &Device) {
+    let (n, m) = (8000, 2);
+    let log_density = |g: Gaussian, x: &Tensor<2>| -g.energy(x.clone()) - (TAU * g.variance).ln();
+    let noise = Gaussian {
+        mean: 0.0,
+        variance: 2.0,
+    };
+    let p = Gaussian {
+        mean: 0.3,
+        variance: 0.5,
+    };
+    let x = Tensor::cat(
+        vec![p.sample(n, 120, device), noise.sample(m * n, 121, device)],
+        0,
+    );
+    let log_noise = log_density(noise, &x);
+    let against = log_noise.clone() + (m as f64).ln();
+    let blind = number(told_from_noise(log_noise.neg(), against.clone(), n).0).await;
+    let m_of = m as f64;
+    let expected = (1.0 + m_of).ln() + m_of * (1.0 + 1.0 / m_of).ln();
+    c.close("loss of noise as data", blind, expected, 1e-4);
+    let energy = log_density(p, &x).neg();
+    let one = energy.ones_like();
+    for (name, tilt) in [("1", one), ("x", first(x.clone())), ("|x|²", squared(x))] {
+        let slope = async |energy| {
+            let (_, weights) = told_from_noise(energy, against.clone(), n);
+            mean(by_tilt(m, weights, tilt.clone())).await
+        };
+        let at_truth = slope(energy.clone()).await;
+        c.estimated(format!("noise contrast along {name}"), at_truth, 0.0);
+        if name == "1" {
+            let off = slope(energy.clone() + 0.2).await;
+            c.clearly_off("noise contrast of a wrong normaliser", off, 5.0);
+        }
+    }
 }
