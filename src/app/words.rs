@@ -4,8 +4,9 @@
 
 use crate::protocol::{Backend, ChainRun, Comparison, Lab, WhyCpu};
 
-/// Total variation up to which the mode masses of two groups of chains count as the same.
-pub const AGREE: f32 = 0.1;
+/// Total variation up to which the mode masses of two groups of chains count as the same, beyond what
+/// chance alone makes of so many chains.
+const AGREE: f32 = 0.1;
 
 /// A data set's name as visitors read it.
 pub fn dataset(name: &str) -> &str {
@@ -158,37 +159,69 @@ pub struct Verdict {
     pub text: String,
 }
 
+/// The groups of a comparison that its verdict holds against each other and against the truth.
+pub struct Groups<'a> {
+    pub short: &'a ChainRun,
+    pub from_noise: &'a ChainRun,
+    pub from_data: &'a ChainRun,
+}
+
+impl<'a> Groups<'a> {
+    /// `None` if there is no run longer than another.
+    pub fn of(comparison: &'a Comparison) -> Option<Self> {
+        let runs = &comparison.runs;
+        let longest = runs.iter().map(|run| run.steps).max()?;
+        let find = |long: bool, from_data: bool| {
+            runs.iter()
+                .find(|run| (run.steps == longest) == long && run.from_data == from_data)
+        };
+        Some(Self {
+            short: find(false, false)?,
+            from_noise: find(true, false)?,
+            from_data: find(true, true)?,
+        })
+    }
+
+    /// A sampler that ends gives its samples; chains from noise are samples when they end.
+    pub fn samples(&self) -> &'a ChainRun {
+        match self.short.steps {
+            0 => self.short,
+            _ => self.from_noise,
+        }
+    }
+}
+
+/// Total variation of a group's mode masses from the true ones; `None` with a single mode.
+pub fn off_the_truth(comparison: &Comparison, run: &ChainRun) -> Option<f32> {
+    let truth = &comparison.mass_truth;
+    (truth.len() > 1).then(|| total_variation(&run.masses, truth))
+}
+
 /// Holds the chains of a comparison against each other.
 ///
 /// Distance between two groups is the total variation of their mode masses; with a single mode it
 /// is the difference of their MMD to the data.
 pub fn verdict(comparison: &Comparison) -> Verdict {
-    let Comparison {
-        steps,
-        target,
-        runs,
-        ..
-    } = comparison;
+    let Comparison { steps, target, .. } = comparison;
     if steps < target {
         return Verdict {
             agree: None,
             text: format!("{steps} of {target} steps."),
         };
     }
-    let longest = runs.iter().map(|run| run.steps).max().unwrap_or(0);
-    let find = |long: bool, from_data: bool| {
-        runs.iter()
-            .find(|run| (run.steps == longest) == long && run.from_data == from_data)
-    };
-    let (Some(short), Some(from_noise), Some(from_data)) =
-        (find(false, false), find(true, false), find(true, true))
-    else {
+    let Some(groups) = Groups::of(comparison) else {
         return Verdict {
             agree: None,
             text: "There is nothing to compare: make the long run longer than the short one."
                 .into(),
         };
     };
+    let Groups {
+        short,
+        from_noise,
+        from_data,
+    } = groups;
+    let truth = &comparison.mass_truth;
     let length = distance(short, from_noise);
     let start = distance(from_noise, from_data);
     if !(length.is_finite() && start.is_finite()) {
@@ -197,10 +230,8 @@ pub fn verdict(comparison: &Comparison) -> Verdict {
             text: "No chain from noise came down to t = 0: make both runs longer.".into(),
         };
     }
-    // A sampler that ends gives its samples; chains from noise are samples when they end.
-    let samples = if short.steps == 0 { short } else { from_noise };
-    let against = against_truth(comparison, samples, from_data);
-    let (agree, text) = if start > AGREE {
+    let against = against_truth(comparison, groups.samples(), from_data);
+    let (agree, text) = if start > AGREE + chance(truth, [from_noise, from_data]) {
         (
             false,
             format!(
@@ -208,7 +239,7 @@ pub fn verdict(comparison: &Comparison) -> Verdict {
                  Neither has found its way around this energy."
             ),
         )
-    } else if length > AGREE {
+    } else if length > AGREE + chance(truth, [short, from_noise]) {
         (
             false,
             format!(
@@ -236,18 +267,36 @@ fn against_truth(comparison: &Comparison, samples: &ChainRun, long: &ChainRun) -
         masses: comparison.mass_truth.clone(),
         ..ChainRun::default()
     };
+    let by_chance = [samples, long].map(|run| chance(&truth.masses, [run, &truth]));
     let (samples, long) = (distance(samples, &truth), distance(long, &truth));
     let kl = number(comparison.kl);
     let unit = if truth.masses.len() < 2 { " (MMD)" } else { "" };
-    let verdict = match (samples <= AGREE, long <= AGREE) {
+    let fits = |off: f32, by_chance: f32| off <= AGREE + by_chance;
+    let verdict = match (fits(samples, by_chance[0]), fits(long, by_chance[1])) {
         (true, true) => "Both agree with the truth",
         (false, true) => "The long run from data agrees with the truth, the samples do not",
         (true, false) => "The samples agree with the truth, the long run from data does not",
         (false, false) => "Neither agrees with the truth",
     };
+    let chains = match by_chance[1] {
+        much if much >= 0.02 => format!(" (chance alone makes {much:.2} of so many chains)"),
+        _ => String::new(),
+    };
     format!(
-        "{verdict}: samples are off by {samples:.2}, the long run by {long:.2}{unit}; the density's KL is {kl}."
+        "{verdict}: samples are off by {samples:.2}, the long run by {long:.2}{unit}{chains}; the density's KL is {kl}."
     )
+}
+
+/// Expected total variation of the mode masses of two groups of chains that are independent draws of
+/// one law: of each mass, half of √(2/π) times its standard error. A group without points is exact.
+fn chance(truth: &[f32], groups: [&ChainRun; 2]) -> f32 {
+    if truth.len() < 2 {
+        return 0.0;
+    }
+    let counts = groups.map(|run| run.points.len()).into_iter();
+    let inverse: f32 = counts.filter(|n| *n > 0).map(|n| 1.0 / n as f32).sum();
+    let variances = truth.iter().map(|p| p * (1.0 - p) * inverse);
+    variances.map(|v| (v / std::f32::consts::TAU).sqrt()).sum()
 }
 
 fn distance(a: &ChainRun, b: &ChainRun) -> f32 {
@@ -255,12 +304,11 @@ fn distance(a: &ChainRun, b: &ChainRun) -> f32 {
         let root = |mmd2: f32| mmd2.max(0.0).sqrt();
         return (root(a.mmd) - root(b.mmd)).abs();
     }
-    a.masses
-        .iter()
-        .zip(&b.masses)
-        .map(|(p, q)| (p - q).abs())
-        .sum::<f32>()
-        / 2.0
+    total_variation(&a.masses, &b.masses)
+}
+
+fn total_variation(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(p, q)| (p - q).abs()).sum::<f32>() / 2.0
 }
 
 /// A number to about three digits, with a dash for what is none.
@@ -288,6 +336,7 @@ pub fn number(v: f32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::{Draws, Stream};
     use crate::settings::{DATASETS, METHODS};
 
     fn run(from_data: bool, steps: u64, masses: &[f32]) -> ChainRun {
@@ -340,6 +389,50 @@ mod tests {
             neither.contains("Neither") && neither.contains("KL is 0.250"),
             "{neither}"
         );
+    }
+
+    /// Perfect samplers of 25 equal modes are said to agree, ones with half of the modes too heavy not.
+    #[test]
+    fn verdicts_allow_for_chance() {
+        const CHAINS: usize = 256;
+        let even = [0.04; 25];
+        let uneven: [f32; 25] = std::array::from_fn(|k| if k < 12 { 0.07 } else { 0.16 / 13.0 });
+        let drawn = |weights: &[f32; 25], steps, from_data, step| {
+            let draws = Draws::new(1, Stream::Test, step).uniforms(CHAINS);
+            let mut masses = vec![0.0; 25];
+            for u in draws {
+                let mut left = u;
+                let mode = weights.iter().position(|w| {
+                    left -= w;
+                    left < 0.0
+                });
+                masses[mode.unwrap_or(24)] += 1.0 / CHAINS as f32;
+            }
+            ChainRun {
+                points: vec![[0.0; 2]; CHAINS],
+                ..run(from_data, steps, &masses)
+            }
+        };
+        let verdicts = |weights: &[f32; 25]| -> Vec<Verdict> {
+            (0..200)
+                .map(|trial| {
+                    let groups = [(50, false), (50, true), (1000, false), (1000, true)];
+                    let runs = groups.iter().zip(4 * trial..).map(|((steps, data), step)| {
+                        let weights = if *data { &even } else { weights };
+                        drawn(weights, *steps, *data, step)
+                    });
+                    verdict(&Comparison {
+                        mass_truth: even.to_vec(),
+                        runs: runs.collect(),
+                        ..comparison(&[], &[], &[])
+                    })
+                })
+                .collect()
+        };
+        let both = |v: &Verdict| v.agree == Some(true) && v.text.contains("Both agree");
+        assert!(verdicts(&even).iter().all(both));
+        let told = |v: &Verdict| v.agree == Some(false) && v.text.contains("the samples do not");
+        assert!(verdicts(&uneven).iter().all(told));
     }
 
     #[test]
