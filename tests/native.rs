@@ -326,6 +326,73 @@ fn a_runaway_stops_with_advice() {
     assert!(has_checkpoint(folder.path()));
 }
 
+/// A stopped study goes on from the checkpoint of the run under way, if that is still what the presets
+/// say.
+#[cfg(unix)]
+#[test]
+fn a_stopped_study_goes_on_in_the_middle_of_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let arguments = [
+        "study2d",
+        "--densities",
+        "8-gaussians",
+        "--methods",
+        "dcd",
+        "--seeds",
+        "1",
+        "--budget",
+        "5s",
+    ];
+    let mut child = Command::new(env!("CARGO_BIN_EXE_basin"))
+        .args(arguments)
+        .current_dir(folder)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    assert!(!child.wait().unwrap().success());
+    assert!(!folder.join("study2d.json").exists());
+    let file = folder.join("study2d-runs/8-gaussians-dcd-seed1-5s.safetensors");
+    let kept = std::fs::read(&file).unwrap();
+    let stopped = basin::engine::Checkpoint::from_bytes(&kept).unwrap();
+    assert!(stopped.iteration > 0);
+
+    // The same run with another clip, as after a change of the presets.
+    let mut other = stopped.settings.clone();
+    other.set_text(basin::settings::Key::Clip, "3").unwrap();
+    let other = basin::engine::Checkpoint {
+        settings: other,
+        ..stopped
+    };
+    std::fs::write(&file, other.to_bytes()).unwrap();
+    let told = basin(folder, &arguments);
+    let said = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(
+        !told.status.success() && said.contains("other settings (clip)"),
+        "{said}"
+    );
+
+    // Of so much training only a run that goes on can tell.
+    let spent = basin::engine::Checkpoint {
+        seconds: 100.0,
+        ..basin::engine::Checkpoint::from_bytes(&kept).unwrap()
+    };
+    std::fs::write(&file, spent.to_bytes()).unwrap();
+    let done = basin(folder, &arguments);
+    assert!(done.status.success(), "{done:?}");
+    let rows = std::fs::read(folder.join("study2d.json")).unwrap();
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&rows).unwrap();
+    assert!(rows[0]["iterations"].as_u64().unwrap() >= spent.iteration);
+    assert!(rows[0]["seconds"].as_f64().unwrap() >= 100.0, "{rows:?}");
+    assert_eq!(rows[0]["samples"], 2000);
+}
+
 /// A study of seconds: one object a run, a table, a figure; done runs are not done again.
 #[test]
 fn a_study_trains_measures_and_goes_on() {
@@ -343,10 +410,6 @@ fn a_study_trains_measures_and_goes_on() {
         "2s",
         "--json",
         "study.json",
-        "--figure",
-        "study.svg",
-        "--table",
-        "study.md",
     ];
     let first = basin(folder, &arguments);
     assert!(first.status.success(), "{first:?}");

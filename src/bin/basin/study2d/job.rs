@@ -62,6 +62,9 @@ pub struct Row {
     pub mass_error: f32,
     #[serde(deserialize_with = "number")]
     pub mass_error_samples: f32,
+    /// Number of samples drawn; fewer than asked for where chains gave none in time.
+    #[serde(default)]
+    pub samples: Option<usize>,
     /// Largest relative error of a mode's share of the samples.
     #[serde(deserialize_with = "number")]
     pub worst_mode_samples: f32,
@@ -137,14 +140,36 @@ impl Job {
         Ok(settings)
     }
 
+    /// The checkpoint that this run was stopped at, if there is one.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is of other settings than this run's: the presets have changed since.
+    fn begun(&self) -> Result<Option<Checkpoint>, String> {
+        let path = self.file.display();
+        let bytes = match std::fs::read(&self.file) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(format!("cannot read {path}: {e}")),
+        };
+        let found = Checkpoint::from_bytes(&bytes).map_err(|e| format!("{path}: {e}"))?;
+        let mut other = found.settings.differences(&self.settings()?);
+        // The length is what the budget leaves of it.
+        other.retain(|key| *key != Key::Iterations);
+        if other.is_empty() {
+            return Ok(Some(found));
+        }
+        let names: Vec<&str> = other.iter().map(|key| key.row().name).collect();
+        Err(format!(
+            "{path} is of a run with other settings ({}): move it away, or give another --runs",
+            names.join(", ")
+        ))
+    }
+
     /// Trains until the preset's length or the budget is reached, or `stopped`.
     pub fn run(&self, stopped: &impl Fn() -> bool) -> Result<Outcome, String> {
-        let mut run = match std::fs::read(&self.file) {
-            Ok(bytes) => {
-                let found = Checkpoint::from_bytes(&bytes).map_err(|e| e.to_string())?;
-                Train2d::resume(found, Device::flex())
-            }
-            Err(_) => Train2d::new(self.settings()?, Device::flex()),
+        let mut run = match self.begun()? {
+            Some(found) => Train2d::resume(found, Device::flex()),
+            None => Train2d::new(self.settings()?, Device::flex()),
         }
         .map_err(|e| e.to_string())?;
         let length = self.settings()?.int(Key::Iterations) as u64;
@@ -248,6 +273,10 @@ impl Job {
             gaps.sum::<f32>() / 2.0
         };
         let relative = shares.iter().zip(&truth).map(|(p, q)| (p / q - 1.0).abs());
+        let worst = match samples.is_empty() {
+            true => f32::NAN,
+            false => relative.fold(0.0, f32::max),
+        };
         Ok(Row {
             density: self.density.into(),
             method: self.method.into(),
@@ -257,7 +286,8 @@ impl Job {
             kl_model_truth: report.kl_model_truth,
             mass_error: apart(&report.mass_model),
             mass_error_samples: apart(&shares),
-            worst_mode_samples: relative.fold(0.0, f32::max),
+            samples: Some(samples.len()),
+            worst_mode_samples: worst,
             samples_on_modes: on_modes as f32 / samples.len() as f32,
             mmd_samples: squared_mmd(&samples[..samples.len().min(COMPARED)], &data),
             width_of_modes: width_of_modes(run)?,

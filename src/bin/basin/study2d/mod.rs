@@ -49,10 +49,10 @@ pub fn command() -> Command {
                 .help("Folder of the runs' checkpoints, from which stopped ones go on and the figure is drawn"),
             flag("table")
                 .value_parser(value_parser!(PathBuf))
-                .help("File for the table (Markdown); it is printed in any case"),
+                .help("File for the table (Markdown); it is printed in any case [default: that of --json, with .md]"),
             flag("figure")
                 .value_parser(value_parser!(PathBuf))
-                .help("File for the figure of learned densities (SVG)"),
+                .help("File for the figure of learned densities (SVG) [default: that of --json, with .svg]"),
             flag("threads")
                 .value_parser(value_parser!(u16).range(1..=256))
                 .help("Runs at a time [default: one a core]"),
@@ -97,12 +97,19 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
     let results = results.into_inner().map_err(|e| e.to_string())?;
     let table = results.table(&densities, &methods, budget.as_secs_f64());
     eprintln!("\n{table}");
-    if let Some(path) = matches.get_one::<PathBuf>("table") {
-        write(path, table.as_bytes())?;
+    // Beside the results, unless those go to standard output.
+    let json = text("json");
+    let file = |name: &str, extension: &str| match matches.get_one::<PathBuf>(name) {
+        None if json == "-" => None,
+        None => Some(Path::new(&json).with_extension(extension)),
+        given => given.cloned(),
+    };
+    if let Some(path) = file("table", "md") {
+        write(&path, table.as_bytes())?;
     }
-    if let Some(path) = matches.get_one::<PathBuf>("figure") {
+    if let Some(path) = file("figure", "svg") {
         let figure = figure::draw(&densities, &methods, budget, &folder)?;
-        write(path, figure.as_bytes())?;
+        write(&path, figure.as_bytes())?;
     }
     Ok(())
 }
@@ -130,7 +137,8 @@ fn work(jobs: Vec<Job>, matches: &ArgMatches, results: &Mutex<Results>) -> Resul
                     let done = job.run(&stopped).and_then(|outcome| match outcome {
                         Outcome::Stopped => Ok(()),
                         Outcome::Done(row) => {
-                            progress.one_more();
+                            let kl = row.kl_truth_model;
+                            progress.one_more(&format!("{}: KL {kl:.3}", job.name()));
                             let mut results = results.lock().map_err(|e| e.to_string())?;
                             results.add(*row)
                         }
@@ -159,18 +167,19 @@ fn named(text: &str, known: &[&&'static str], what: &str) -> Result<Vec<&'static
     if text == "all" {
         return Ok(known.iter().map(|name| **name).collect());
     }
-    text.split(',')
-        .map(|name| {
-            let found = known.iter().find(|k| **k == &name.trim());
-            found.map(|k| **k).ok_or_else(|| {
-                let names: Vec<&str> = known.iter().map(|k| **k).collect();
-                format!(
-                    "there is no {what} {name:?}; choose of {}",
-                    names.join(", ")
-                )
-            })
-        })
-        .collect()
+    let mut chosen = Vec::new();
+    for name in text.split(',').map(str::trim) {
+        let Some(found) = known.iter().find(|k| **k == &name) else {
+            let names: Vec<&str> = known.iter().map(|k| **k).collect();
+            let names = names.join(", ");
+            return Err(format!("there is no {what} {name:?}; choose of {names}"));
+        };
+        // Twice the same would be two runs on one checkpoint.
+        if !chosen.contains(*found) {
+            chosen.push(**found);
+        }
+    }
+    Ok(chosen)
 }
 
 /// A duration like 20s, 10min or 1h.
@@ -210,6 +219,7 @@ mod tests {
         let known: Vec<_> = known.iter().collect();
         assert_eq!(named("all", &known, "letter"), Ok(vec!["a", "b"]));
         assert_eq!(named("b", &known, "letter"), Ok(vec!["b"]));
+        assert_eq!(named("b, a,b", &known, "letter"), Ok(vec!["b", "a"]));
         assert!(named("b,c", &known, "letter").is_err());
     }
 }

@@ -23,11 +23,13 @@ impl Progress {
         }
     }
 
-    pub fn one_more(&self) {
+    /// One run is done, and came to this.
+    pub fn one_more(&self, what: &str) {
         self.done.fetch_add(1, Ordering::Relaxed);
+        self.say(what);
     }
 
-    /// Says what begins now.
+    /// Says what goes on.
     pub fn say(&self, what: &str) {
         let done = self.done.load(Ordering::Relaxed);
         let line = self.line(done, what);

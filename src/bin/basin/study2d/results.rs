@@ -51,7 +51,8 @@ impl Results {
     }
 
     /// KL(truth ‖ model) over seeds at one budget (seconds): mean ± standard deviation, then the median.
-    /// One row a density and one column a method.
+    /// One row a density and one column a method; a star for each run that ran away, whose numbers are of
+    /// its last good state.
     pub fn table(&self, densities: &[&str], methods: &[&str], budget: f64) -> String {
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
         let head = std::iter::once("KL(truth‖model)").chain(methods.iter().copied());
@@ -62,20 +63,18 @@ impl Results {
                 let of = |row: &&Row| {
                     row.density == **density && row.method == **method && row.budget == budget
                 };
-                let mut kl: Vec<f32> = self
-                    .rows
-                    .iter()
-                    .filter(of)
-                    .map(|row| row.kl_truth_model)
-                    .collect();
+                let rows: Vec<&Row> = self.rows.iter().filter(of).collect();
+                let mut kl: Vec<f32> = rows.iter().map(|row| row.kl_truth_model).collect();
                 kl.sort_by(f32::total_cmp);
+                let away = rows.iter().filter(|row| row.ran_away.is_some());
+                let mark = "*".repeat(away.count());
                 match kl.as_slice() {
                     [] => "–".to_owned(),
-                    [only] => number(*only),
+                    [only] => number(*only) + &mark,
                     all => {
                         let (mean, deviation) = spread(all);
                         let median = number(median(all));
-                        format!("{} ± {} ({median})", number(mean), number(deviation))
+                        format!("{} ± {} ({median}){mark}", number(mean), number(deviation))
                     }
                 }
             });
@@ -129,6 +128,28 @@ mod tests {
         assert!(row.mmd_samples.is_nan());
         let again: Row = serde_json::from_str(&serde_json::to_string(&row).unwrap()).unwrap();
         assert!(again.mass_error_samples.is_nan() && again.kl_truth_model == 0.5);
+    }
+
+    #[test]
+    fn the_table_gives_mean_spread_and_median_and_stars_runaways() {
+        let row = |seed: u64, kl: f32, ran_away| {
+            let text = format!(
+                r#"{{"density":"a","method":"b","seed":{seed},"budget":1.0,"kl_truth_model":{kl},
+                "kl_model_truth":1.0,"mass_error":0.0,"mass_error_samples":0.0,"samples":5,
+                "worst_mode_samples":0.0,"samples_on_modes":0.0,"mmd_samples":0.0,"iterations":1,
+                "seconds":1.0,"evaluations":1,"seconds_to_learn":null,"ran_away":{ran_away}}}"#
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        let results = Results {
+            rows: vec![row(1, 0.1, "null"), row(2, 0.2, "7"), row(3, 0.6, "null")],
+            file: None,
+        };
+        let table = results.table(&["a", "c"], &["b"], 1.0);
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines[2], "| a | 0.300 ± 0.265 (0.200)* |");
+        assert_eq!(lines[3], "| c | – |");
+        assert!(results.table(&["a"], &["b"], 2.0).contains("| a | – |"));
     }
 
     #[test]
