@@ -14,6 +14,17 @@ const kl = (tab, column) => tab.value(`kl-${column}`);
 const step = async (tab, column) => Number(await tab.text(`step-${column}`));
 const steps = (tab) => Promise.all(Array.from({ length: COLUMNS }, (_, c) => step(tab, c)));
 
+// The cells of a row of the table, and that all of them hold numbers.
+const cells = (tab, row) => tab.get(`measure-${row}`).locator("td").allInnerTexts();
+async function numbers(tab, row) {
+  const texts = await cells(tab, row);
+  assert.equal(texts.length, COLUMNS);
+  for (const text of texts) assert.ok(Number.isFinite(Number.parseFloat(text)), `row ${row}: ${texts}`);
+}
+
+// Rows of the table that "Sample all" fills.
+const SAMPLED = [3, 4, 5];
+
 // Every column has made at least so many iterations.
 const reach = (tab, least) =>
   tab.until(`${least} iterations each`, () => steps(tab), (all) => all.every((s) => s >= least));
@@ -54,16 +65,49 @@ story("columns keep step, learn, and fill the table", async ({ open }) => {
   const all = await steps(tab);
   assert.ok(Math.max(...all) - Math.min(...all) <= 2 * LEAD, `iterations ${all}`);
   const rows = await tab.get("compared").locator("tbody tr").count();
-  for (const row of [0, 1, 2, 4, 5, 7]) {
-    const cells = await tab.get(`measure-${row}`).locator("td").allInnerTexts();
-    assert.equal(cells.length, COLUMNS);
-    for (const cell of cells) assert.ok(Number.isFinite(Number.parseFloat(cell)), `row ${row}: ${cells}`);
-  }
-  assert.equal(rows, 8);
+  for (const row of [0, 1, 2, 6, 7, 9]) await numbers(tab, row);
+  for (const cell of await cells(tab, 8)) assert.match(cell, /^(–|\d+\.\d s)$/);
+  assert.equal(rows, 10);
   await tab.click("step-once");
   await tab.until("one more each", () => steps(tab), (now) => now.every((s, c) => s === all[c] + 1));
   await tab.click("reset");
   await tab.until("a fresh start", () => steps(tab), (now) => now.every((s) => s === 0));
+});
+
+story("samples and long runs of every column are held against the truth", async ({ open }) => {
+  const several = compared.replace("data=gaussian", "data=8-gaussians");
+  const tab = await open(`compare/${several}&short-steps=10&long-steps=100`);
+  await reach(tab, 3);
+  for (const row of SAMPLED) assert.deepEqual(await cells(tab, row), Array(COLUMNS).fill("–"));
+  await tab.click("sample-all");
+  const done = async () => (await Promise.all(SAMPLED.map((row) => cells(tab, row)))).flat();
+  await tab.until("samples in every column", done, (all) => !all.includes("–"));
+  for (const row of SAMPLED) await numbers(tab, row);
+  for (let column = 0; column < COLUMNS; column += 1) {
+    assert.match(await tab.text(`verdict-${column}`), /^Samples and long run at \d+: They (dis)?agree.* truth/);
+  }
+  assert.equal(await tab.text("sample-all"), "Sample all");
+  await tab.get("masses-compared").locator("summary").click();
+  const masses = await tab.get("masses-compared").locator("tbody tr").evaluateAll((rows) =>
+    rows.map((row) => Array.from(row.querySelectorAll("td"), (cell) => Number(cell.textContent))));
+  for (let column = 0; column <= COLUMNS; column += 1) {
+    const sum = masses.reduce((sum, row) => sum + row[column], 0);
+    assert.ok(Math.abs(sum - 1) < 0.0005 * masses.length + 1e-6, `column ${column} sums to ${sum}`);
+  }
+});
+
+story("columns keep step by training time too", async ({ open }) => {
+  const long = compared.replace("clock=iterations", "clock=time").replaceAll("iterations=5000", "iterations=90000");
+  const tab = await open(`compare/${long}`);
+  await reach(tab, 30);
+  const spent = async () => (await cells(tab, 9)).map(Number.parseFloat);
+  await tab.until("two seconds of training", spent, (all) => Math.min(...all) > 2);
+  await tab.click("pause");
+  await pass(1500);
+  const [all, times] = [await steps(tab), await spent()];
+  assert.ok(Math.max(...times) < 1.2 * Math.min(...times), `seconds ${times}`);
+  // Keeping step by iterations they would differ by one lead at most.
+  assert.ok(Math.max(...all) - Math.min(...all) > 4 * LEAD, `iterations ${all}`);
 });
 
 story("a link brings the whole comparison back", async ({ open }) => {

@@ -112,6 +112,25 @@ impl Bench {
         self.columns().iter().any(|c| c.run.with(|run| run.playing))
     }
 
+    /// Whether any column draws samples and runs long chains.
+    pub fn sampling(self) -> bool {
+        self.columns()
+            .iter()
+            .any(|c| c.run.with(|run| run.comparing))
+    }
+
+    /// Samples and long chains in every column, or an end of them.
+    pub fn sample(self) {
+        let (to, command) = match untrack(|| self.sampling()) {
+            true => (Run::stop_comparing as fn(&mut Run), Command::StopCompare),
+            false => (Run::compare as fn(&mut Run), Command::Compare),
+        };
+        for column in untrack(|| self.columns()) {
+            column.run.update(to);
+            column.send(command.clone());
+        }
+    }
+
     /// Sends every column a command.
     pub fn send(self, command: &Command) {
         for column in untrack(|| self.columns()) {

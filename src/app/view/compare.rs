@@ -4,25 +4,22 @@
 //! theirs, and do nothing.
 
 use super::bench::Bench;
+use super::compared::{Masses, Table, kl_of};
 use super::own_points::Tool;
 use super::plane::Plane;
 use super::select::Segmented;
 use super::stage::offscreen;
-use super::state::{State, use_state};
+use super::state::use_state;
 use super::strip::Strip;
 use super::transport::{Playback, Seed};
 use super::wire::Canvases;
 use crate::app::ablation::{self, Ablation};
-use crate::app::run::Run;
 use crate::app::words::{self, number};
 use crate::protocol::Command;
 use crate::settings::{Clock, DATASETS, FEWEST, Key, METHODS, MOST};
 use leptos::context::Provider;
 use leptos::html::Div;
 use leptos::prelude::*;
-
-/// KL below which a method counts as having learned the density.
-const LEARNED: f32 = 0.1;
 
 /// The places of a lane's two canvases.
 #[derive(Clone, Copy)]
@@ -75,6 +72,7 @@ pub fn Compare(bench: Bench) -> impl IntoView {
             {columns.collect_view()}
         </div>
         <Table bench />
+        <Masses bench />
     }
 }
 
@@ -133,6 +131,13 @@ fn Head(bench: Bench) -> impl IntoView {
             <Segmented key=Key::Picture />
             <span class="grow"></span>
             <button
+                data-testid="sample-all"
+                title="Draw samples from noise and run long chains from data in every column, on its energy as it is now"
+                on:click=move |_| bench.sample()
+            >
+                {move || if bench.sampling() { "Stop sampling" } else { "Sample all" }}
+            </button>
+            <button
                 data-testid="add-column"
                 disabled=move || { bench.count() >= MOST }
                 on:click=move |_| bench.add()
@@ -150,6 +155,16 @@ fn Column(bench: Bench, index: usize, hosts: Hosts) -> impl IntoView {
     let kl = Memo::new(move |_| state.run.with(kl_of));
     let iteration = Memo::new(move |_| state.run.with(|run| run.iteration));
     let length = Memo::new(move |_| state.settings.with(|s| s.int(Key::Iterations)));
+    let verdict = Memo::new(move |_| {
+        state.run.with(|run| {
+            let comparison = run.comparison.as_ref()?;
+            let said = words::verdict(comparison).text;
+            Some(format!(
+                "Samples and long run at {}: {said}",
+                comparison.iteration
+            ))
+        })
+    });
     let tool = RwSignal::new(Tool::Move);
     let options = METHODS.iter().map(|name| {
         view! {
@@ -212,6 +227,9 @@ fn Column(bench: Bench, index: usize, hosts: Hosts) -> impl IntoView {
             <Plane host=hosts.plane tool />
             <Strip host=hosts.strip />
             <p class="quiet">{move || words::method(method.get()).1}</p>
+            <p class="quiet" data-testid=format!("verdict-{index}") hidden=move || verdict.with(Option::is_none)>
+                {move || verdict.get()}
+            </p>
             <details class="switches" hidden=move || ablation::of(method.get()).next().is_none()>
                 <summary>"Ablations"{changed}</summary>
                 {switches}
@@ -251,143 +269,6 @@ fn Switch(ablation: &'static Ablation) -> impl IntoView {
                 {buttons.collect_view()}
             </div>
             <p class="quiet">{ablation.watch}</p>
-        </div>
-    }
-}
-
-/// KL(truth ‖ model) of the newest report.
-fn kl_of(run: &Run) -> Option<f32> {
-    run.history.rows().last().map(|row| row.kl_truth_model)
-}
-
-/// Total variation of the model's mode masses from the true ones; NaN before a report.
-fn mass_error(run: &Run) -> f32 {
-    let modes = run.started.iter().flat_map(|started| &started.modes);
-    let gaps = modes
-        .zip(&run.report.mass_model)
-        .map(|((_, truth), mass)| (truth - mass).abs());
-    match run.report.mass_model.is_empty() {
-        true => f32::NAN,
-        false => gaps.sum::<f32>() / 2.0,
-    }
-}
-
-/// Seconds of training at the first report with KL below [`LEARNED`].
-fn time_to_learn(run: &Run) -> Option<f64> {
-    let rows = run.history.rows().iter();
-    let mut learned = rows.filter(|row| row.kl_truth_model < LEARNED);
-    learned.next().map(|row| row.seconds)
-}
-
-/// A row of the table: its name, what it means, and how a column's cell is read.
-type Measure = (&'static str, &'static str, fn(State) -> String);
-
-const MEASURES: &[Measure] = &[
-    ("KL, truth to model", "nats, summed on the grid", |s| {
-        s.run.with(|r| kl_of(r).map_or_else(|| "–".into(), number))
-    }),
-    (
-        "KL, model to truth",
-        "nats; large where the model puts mass that the truth lacks",
-        |s| {
-            s.run.with(|r| {
-                r.history
-                    .rows()
-                    .last()
-                    .map_or_else(|| "–".into(), |row| number(row.kl_model_truth))
-            })
-        },
-    ),
-    (
-        "Error of the masses",
-        "share of the probability that sits in the wrong mode",
-        |s| s.run.with(|r| number(mass_error(r))),
-    ),
-    (
-        "MMD² of samples",
-        "of the points on show to fresh data; chains that start at data are near them by construction",
-        |s| {
-            s.run
-                .with(|r| number(r.history.rows().last().map_or(f32::NAN, |row| row.mmd)))
-        },
-    ),
-    (
-        "Energy evaluations",
-        "a training iteration, points counted one by one",
-        |s| s.settings.with(|s| s.evaluations().to_string()),
-    ),
-    (
-        "Milliseconds",
-        "a training iteration, mean of the run",
-        |s| {
-            s.run.with(|r| {
-                let each = r.report.seconds * 1e3 / r.report.iteration as f64;
-                number(each as f32)
-            })
-        },
-    ),
-    (
-        "Time to KL < 0.1",
-        "seconds of training, at the first report that says so",
-        |s| {
-            s.run
-                .with(|r| time_to_learn(r).map_or_else(|| "–".into(), |t| format!("{t:.1} s")))
-        },
-    ),
-    ("Training time", "seconds", |s| {
-        s.run.with(|r| format!("{:.1} s", r.report.seconds))
-    }),
-];
-
-#[component]
-fn Table(bench: Bench) -> impl IntoView {
-    let head = move || {
-        let columns = bench.columns().into_iter();
-        columns
-            .map(|column| {
-                let name = move || {
-                    column
-                        .settings
-                        .with(|s| words::method(s.choice(Key::Method)).0)
-                };
-                view! { <th scope="col">{name}</th> }
-            })
-            .collect_view()
-    };
-    let rows = MEASURES
-        .iter()
-        .enumerate()
-        .map(|(row, (name, meaning, read))| {
-            let cells = move || {
-                let columns = bench.columns().into_iter();
-                columns
-                    .map(|column| {
-                        let text = Memo::new(move |_| read(column));
-                        view! { <td>{move || text.get()}</td> }
-                    })
-                    .collect_view()
-            };
-            view! {
-                <tr data-testid=format!("measure-{row}")>
-                    <th scope="row">
-                        {*name}
-                        <small>{*meaning}</small>
-                    </th>
-                    {cells}
-                </tr>
-            }
-        });
-    view! {
-        <div class="scroll-across">
-            <table class="compared" data-testid="compared">
-                <thead>
-                    <tr>
-                        <td></td>
-                        {head}
-                    </tr>
-                </thead>
-                <tbody>{rows.collect_view()}</tbody>
-            </table>
         </div>
     }
 }

@@ -9,6 +9,7 @@ mod bench;
 mod browser;
 mod chart;
 mod compare;
+mod compared;
 mod comparison;
 mod control;
 mod files;
