@@ -84,7 +84,7 @@ story("samples and long runs of every column are held against the truth", async 
   await tab.until("samples in every column", done, (all) => !all.includes("–"));
   for (const row of SAMPLED) await numbers(tab, row);
   for (let column = 0; column < COLUMNS; column += 1) {
-    assert.match(await tab.text(`verdict-${column}`), /^Samples and long run at \d+: They (dis)?agree.* truth/);
+    assert.match(await tab.text(`verdict-${column}`), /^Samples and long run at iteration \d+: They (dis)?agree.* truth/);
   }
   assert.equal(await tab.text("sample-all"), "Sample all");
   await tab.get("masses-compared").locator("summary").click();

@@ -160,7 +160,7 @@ fn Column(bench: Bench, index: usize, hosts: Hosts) -> impl IntoView {
             let comparison = run.comparison.as_ref()?;
             let said = words::verdict(comparison).text;
             Some(format!(
-                "Samples and long run at {}: {said}",
+                "Samples and long run at iteration {}: {said}",
                 comparison.iteration
             ))
         })
