@@ -59,7 +59,7 @@ pub const ABLATIONS: &[Ablation] = &[
     ablation("ddaebm", Key::Divergence, "Divergence", &[("jeffrey", "Jeffrey"), ("kl", "KL")],
         "KL alone follows the energy, not the data: modes that the energy has lost stay lost."),
     ablation("ddaebm", Key::Proposals, "Proposals", &[("16", "16"), ("0", "0")],
-        "Fakes that cannot jump between modes say nothing of the modes' weights: the energy's drift."),
+        "Fakes that cannot jump between modes bring no news of the modes' weights: these drift."),
     ablation("ddaebm", Key::Levels, "T", &[("4", "4"), ("1", "1"), ("2", "2"), ("8", "8")],
         "At T = 1 one call must turn noise into data; with more levels each step is easier."),
     ablation("cd", Key::Steps, "Steps K", &[("1", "1"), ("10", "10")],

@@ -71,9 +71,7 @@ pub fn parse(text: &str) -> Parsed {
     notices.extend(Notice::unknown(&unknown));
     let mut notices = few(notices);
     if cut < text.len() {
-        notices.push(Notice::Cut {
-            rest: format!("The link is longer than {MAX_READ} bytes; its end was not read."),
-        });
+        notices.push(Notice::cut());
     }
     Parsed { settings, notices }
 }

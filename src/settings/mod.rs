@@ -76,6 +76,14 @@ impl Notice {
         };
         (!told.is_empty()).then_some(Self::Unknown { names })
     }
+
+    /// Of a link whose end was not read.
+    fn cut() -> Self {
+        let most = link::MAX_READ;
+        Self::Cut {
+            rest: format!("The link is longer than {most} bytes; its end was not read."),
+        }
+    }
 }
 
 impl fmt::Display for Notice {

@@ -113,9 +113,12 @@ impl Setup {
 
     /// Reads a fragment, clamping values and collecting notices.
     pub fn parse(text: &str) -> (Self, Vec<Notice>) {
-        let text = text.trim_start_matches(['#', '?']);
-        let text = &text[..text.floor_char_boundary(MAX_READ)];
+        let whole = text.trim_start_matches(['#', '?']);
+        let text = &whole[..whole.floor_char_boundary(MAX_READ)];
         let mut notices = Vec::new();
+        if text.len() < whole.len() {
+            notices.push(Notice::cut());
+        }
         let pairs = pairs(text);
         let named = |name: &str| pairs.iter().rev().find(|(n, _)| n == name);
         let data = named("data").map_or(FIRST_DATA, |(_, value)| value);
@@ -320,6 +323,9 @@ mod tests {
         assert_eq!(setup.columns[0].float(Key::Tau), 16.0);
         assert!(setup.columns.iter().all(|c| c.int(Key::Seed) == 0));
         assert!(notices.len() > 6, "{notices:?}");
+        let long = format!("m=cd&m=pcd&{}", "steps=7&".repeat(3000));
+        let (_, notices) = Setup::parse(&long);
+        assert!(notices[0].to_string().contains("its end was not read"));
         for case in 0..100_000u64 {
             let link = random(case % 50).print();
             let mut bytes = link.into_bytes();

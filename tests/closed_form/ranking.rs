@@ -185,7 +185,8 @@ async fn noise_contrast(c: &mut Checks, device: &Device) {
     let blind = number(told_from_noise(log_noise.neg(), against.clone(), n).0).await;
     let m_of = m as f64;
     let expected = (1.0 + m_of).ln() + m_of * (1.0 + 1.0 / m_of).ln();
-    c.close("loss of noise as data", blind, expected, 1e-4);
+    // A sum of 24,000 terms in single precision.
+    c.close("loss of noise as data", blind, expected, 1e-3);
     let energy = log_density(p, &x).neg();
     let one = energy.ones_like();
     for (name, tilt) in [("1", one), ("x", first(x.clone())), ("|x|²", squared(x))] {

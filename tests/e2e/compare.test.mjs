@@ -96,6 +96,26 @@ story("samples and long runs of every column are held against the truth", async 
   }
 });
 
+story("a look closer in one column is one in all of them", async ({ open }) => {
+  const tab = await open(`compare/${compared}`);
+  await reach(tab, 3);
+  await tab.click("pause");
+  const planes = tab.page.locator(".column .plane");
+  const last = planes.nth(COLUMNS - 1);
+  const picture = async () => (await last.screenshot()).toString("base64");
+  let before = "";
+  await tab.until("a picture at rest", async () => {
+    const was = before;
+    await pass(700);
+    before = await picture();
+    return was === before;
+  }, Boolean);
+  await planes.first().hover();
+  await tab.page.mouse.wheel(0, -600);
+  await tab.page.mouse.move(0, 0);
+  await tab.until("the last column's picture to follow", picture, (now) => now !== before);
+});
+
 story("columns keep step by training time too", async ({ open }) => {
   const long = compared.replace("clock=iterations", "clock=time").replaceAll("iterations=5000", "iterations=90000");
   const tab = await open(`compare/${long}`);
@@ -199,10 +219,20 @@ story("a phone swipes between columns", async ({ open }) => {
   });
   assert.ok(wide > 3, `the columns are ${wide} screens wide`);
   assert.ok(page <= 390, `the page is ${page} wide`);
-  await tab.page.evaluate(() => document.querySelector(".columns").scrollBy(300, 0));
+  const plane = await tab.page.locator("[data-testid=column-0] .plane").boundingBox();
+  const devtools = await tab.page.context().newCDPSession(tab.page);
+  const touch = (type, ...touchPoints) => devtools.send("Input.dispatchTouchEvent", { type, touchPoints });
+  const y = plane.y + plane.height / 2;
+  const [from, to] = [plane.x + plane.width - 10, plane.x + 20];
+  await touch("touchStart", { x: from, y });
+  for (let x = from; x > to; x -= 14) {
+    await touch("touchMove", { x, y });
+    await pass(16);
+  }
+  await touch("touchEnd");
   const at = () => tab.page.evaluate(() => document.querySelector("[data-testid=column-1]").getBoundingClientRect().x);
   await tab.until("the second column at the edge", at, (x) => Math.abs(x - 12) < 2);
-}, { viewport: { width: 390, height: 844 } });
+}, { viewport: { width: 390, height: 844 }, touch: true });
 
 story("a comparison trains on WebGPU", async ({ open }) => {
   const two = compared.split("&m=").slice(0, 3).join("&m=").replace("m=da-ebm", "m=energy-discrepancy");

@@ -45,13 +45,14 @@ export function launch(webgpu) {
 // Registers a test. `body` gets `open(path)`, which opens a new tab of the page, and the host. The
 // page's behaviour is tested on the CPU, which starts at once: software WebGPU
 // compiles kernels for many seconds before the first step.
-export function story(name, body, { webgpu = false, mount = "/", viewport } = {}) {
+export function story(name, body, { webgpu = false, mount = "/", viewport, touch = false } = {}) {
   test(name, { timeout: TIMEOUT }, async () => {
     const host = await serve(dist(), mount);
     const browser = await launch(webgpu);
     try {
       const context = await browser.newContext({
         viewport: viewport ?? { width: 1280, height: 800 },
+        hasTouch: touch,
         permissions: ["clipboard-read", "clipboard-write"],
       });
       const complaints = watch(context, host.origin);
