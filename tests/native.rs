@@ -331,6 +331,7 @@ fn a_runaway_stops_with_advice() {
 #[cfg(unix)]
 #[test]
 fn a_stopped_study_goes_on_in_the_middle_of_a_run() {
+    use std::io::{BufRead, BufReader};
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let arguments = [
@@ -347,15 +348,19 @@ fn a_stopped_study_goes_on_in_the_middle_of_a_run() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_basin"))
         .args(arguments)
         .current_dir(folder)
-        .stderr(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(2500));
+    // The run begins.
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    said.read_line(&mut String::new()).unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(1));
     let killed = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status()
         .unwrap();
     assert!(killed.success());
+    std::io::copy(&mut said, &mut std::io::sink()).unwrap();
     assert!(!child.wait().unwrap().success());
     assert!(!folder.join("study2d.json").exists());
     let file = folder.join("study2d-runs/8-gaussians-dcd-seed1-5s.safetensors");
@@ -442,6 +447,31 @@ fn a_study_trains_measures_and_goes_on() {
     assert_eq!(figure.matches("<image").count(), 6);
     assert!(basin(folder, &arguments).status.success());
     assert_eq!(read(), rows);
+    // Asked for less, the files beside the results are still of all of them; without the checkpoints the
+    // figure stays as it is.
+    let part = [
+        "study2d",
+        "--densities",
+        "gaussian",
+        "--methods",
+        "dcd",
+        "--seeds",
+        "1",
+        "--budget",
+        "2s",
+        "--json",
+        "study.json",
+        "--runs",
+        "elsewhere",
+    ];
+    let less = basin(folder, &part);
+    assert!(less.status.success(), "{less:?}");
+    assert!(
+        String::from_utf8_lossy(&less.stderr).contains("no figure"),
+        "{less:?}"
+    );
+    let again = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    assert_eq!((again("study.md"), again("study.svg")), (table, figure));
     let lines = basin(
         folder,
         &[

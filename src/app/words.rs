@@ -8,6 +8,9 @@ use crate::protocol::{Backend, ChainRun, Comparison, Lab, WhyCpu};
 /// chance alone makes of so many chains.
 const AGREE: f32 = 0.1;
 
+/// Fewer chains than this say nothing.
+const FEWEST: usize = 64;
+
 /// A data set's name as visitors read it.
 pub fn dataset(name: &str) -> &str {
     match name {
@@ -230,6 +233,15 @@ pub fn verdict(comparison: &Comparison) -> Verdict {
             text: "No chain from noise came down to t = 0: make both runs longer.".into(),
         };
     }
+    let counts = [short, from_noise, from_data].map(|run| run.points.len());
+    if let Some(few) = counts.into_iter().min().filter(|n| *n < FEWEST) {
+        return Verdict {
+            agree: None,
+            text: format!(
+                "Only {few} chains from noise came down to t = 0: make both runs longer."
+            ),
+        };
+    }
     let against = against_truth(comparison, groups.samples(), from_data);
     let (agree, text) = if start > AGREE + chance(truth, [from_noise, from_data]) {
         (
@@ -278,7 +290,7 @@ fn against_truth(comparison: &Comparison, samples: &ChainRun, long: &ChainRun) -
         (true, false) => "The samples agree with the truth, the long run from data does not",
         (false, false) => "Neither agrees with the truth",
     };
-    let chains = match by_chance[1] {
+    let chains = match by_chance[0].max(by_chance[1]) {
         much if much >= 0.02 => format!(" (chance alone makes {much:.2} of so many chains)"),
         _ => String::new(),
     };
@@ -288,7 +300,7 @@ fn against_truth(comparison: &Comparison, samples: &ChainRun, long: &ChainRun) -
 }
 
 /// Expected total variation of the mode masses of two groups of chains that are independent draws of
-/// one law: of each mass, half of √(2/π) times its standard error. A group without points is exact.
+/// one law: of each mass, half of √(2/π) times its standard error. The truth is a group without points.
 fn chance(truth: &[f32], groups: [&ChainRun; 2]) -> f32 {
     if truth.len() < 2 {
         return 0.0;
@@ -344,6 +356,7 @@ mod tests {
             from_data,
             steps,
             masses: masses.to_vec(),
+            points: vec![[0.0; 2]; 10_000],
             ..ChainRun::default()
         }
     }
@@ -440,6 +453,16 @@ mod tests {
         let (even, none) = ([0.5, 0.5], [f32::NAN, f32::NAN]);
         assert_eq!(verdict(&comparison(&none, &even, &even)).agree, None);
         assert_eq!(verdict(&comparison(&even, &none, &even)).agree, None);
+    }
+
+    #[test]
+    fn a_few_chains_get_no_verdict() {
+        let mut few = comparison(&[0.5, 0.5], &[0.5, 0.5], &[0.5, 0.5]);
+        assert_eq!(verdict(&few).agree, Some(true));
+        few.runs[0].points.truncate(5);
+        let told = verdict(&few);
+        assert_eq!(told.agree, None);
+        assert!(told.text.contains("Only 5 chains"), "{}", told.text);
     }
 
     #[test]

@@ -42,14 +42,14 @@ impl Loss for NoiseContrastive {
 }
 
 /// The loss `[1]` and its derivative in each energy `[n + M n]`, of which the first n are of data;
-/// `log_noise` is log(M p_noise) at the same points.
+/// `log_scaled_noise` is log(M p_noise) at the same points.
 pub fn told_from_noise(
     energies: Tensor<1>,
-    log_noise: Tensor<1>,
+    log_scaled_noise: Tensor<1>,
     n: usize,
 ) -> (Tensor<1>, Tensor<1>) {
     let [rows] = energies.dims();
-    let odds = (energies + log_noise).neg();
+    let odds = (energies + log_scaled_noise).neg();
     let data = odds.clone().slice(0..n).neg();
     let noise = odds.slice(n..rows);
     let signed = Tensor::cat(vec![data, noise], 0);

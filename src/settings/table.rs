@@ -388,9 +388,9 @@ pub const TABLE: &[Row] = &[
     row(Key::ShowContours, "show-contours", "Contours", Kind::Switch, Switch(true), "", Group::View, View, For::All,
         "Draw lines of equal energy, one nat apart."),
     row(Key::ShortSteps, "short-steps", "Short run", int(1, 1000), Int(50), "steps", Group::View, View, For::All,
-        "Length of the short chains in the side-by-side panel."),
+        "Length of the short chains that are held against long ones, side by side or in every column of a comparison."),
     row(Key::LongSteps, "long-steps", "Long run", int(100, 100_000), Int(5_000), "steps", Group::View, View, For::All,
-        "Length of the long chains in the side-by-side panel."),
+        "Length of the long chains, from noise and from data."),
 ];
 
 impl Key {

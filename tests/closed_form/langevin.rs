@@ -103,7 +103,7 @@ async fn kept_part(c: &mut Checks, device: &Device, time: f64, in_table: f64) {
         ),
     ] {
         let found = mean(found).await;
-        let tolerance = 5.0 * found.error + bias;
+        let tolerance = 5.0 * found.error + bias * expected.abs();
         let name = format!("kept part in the {axis} at {time}");
         c.close(name, found.mean, expected, tolerance);
     }

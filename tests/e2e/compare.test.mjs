@@ -159,11 +159,13 @@ story("a link brings the whole comparison back", async ({ open }) => {
 });
 
 story("columns come and go, and back undoes it", async ({ open }) => {
-  const tab = await open(`compare/${compared}`);
+  const tab = await open(`compare/${compared}&long-steps=100000`);
   await reach(tab, 1);
   const shown = () => tab.page.locator(".column:visible").count();
+  await tab.click("sample-all");
   await tab.get("column-3").getByLabel("Take this column away").click();
   await tab.until("three columns", shown, (n) => n === 3);
+  await tab.click("sample-all");
   await tab.click("add-column");
   await tab.until("four columns", shown, (n) => n === 4);
   await tab.page.goBack();
@@ -172,6 +174,8 @@ story("columns come and go, and back undoes it", async ({ open }) => {
   await tab.until("four as at first", shown, (n) => n === 4);
   assert.equal(await tab.get("method-3").inputValue(), "energy-discrepancy");
   await tab.until("the last column to go on", () => step(tab, 3), (s) => s >= 1);
+  // The column that went away while it sampled does not any more.
+  assert.equal(await tab.text("sample-all"), "Sample all");
 });
 
 story("the columns beside one that goes away go on", async ({ open }) => {

@@ -240,7 +240,11 @@ impl Bench {
             }
         }
         for lane in before.iter().filter(|lane| !order.contains(lane)) {
-            self.lane(*lane).send(Command::Pause);
+            let state = self.lane(*lane);
+            state.send(Command::Pause);
+            state.send(Command::StopCompare);
+            // Nobody listens to a lane that is not shown.
+            state.run.update(Run::stop_comparing);
         }
         self.order.set(order);
     }

@@ -5,6 +5,7 @@
 
 use super::bench::Bench;
 use super::compared::{Masses, Table, kl_of};
+use super::control::Control;
 use super::own_points::Tool;
 use super::plane::Plane;
 use super::select::Segmented;
@@ -145,6 +146,11 @@ fn Head(bench: Bench) -> impl IntoView {
                 "Add a method"
             </button>
         </div>
+        <details class="lengths">
+            <summary>"Lengths of the chains that “Sample all” runs"</summary>
+            <Control key=Key::ShortSteps />
+            <Control key=Key::LongSteps />
+        </details>
     }
 }
 

@@ -136,8 +136,8 @@ fn resume(path: &Path, matches: &ArgMatches, device: Device) -> Result<Train2d, 
     Ok(run)
 }
 
-/// Final metrics: the finer grid, fresh samples and, if asked for, long chains. `ran_away` is the iteration of a report that
-/// found the training out of bounds; the run is then the last one before it.
+/// Final metrics: the finer grid, fresh samples and, if asked for, long chains. `ran_away` is the
+/// iteration of a report that found the training out of bounds; the run is then the last one before it.
 fn finish(
     run: &mut Train2d,
     matches: &ArgMatches,

@@ -144,7 +144,7 @@ impl Job {
     ///
     /// # Errors
     /// If it cannot be read, or is of other settings than this run's: the presets have changed since.
-    fn begun(&self) -> Result<Option<Checkpoint>, String> {
+    pub fn begun(&self) -> Result<Option<Checkpoint>, String> {
         let path = self.file.display();
         let bytes = match std::fs::read(&self.file) {
             Ok(bytes) => bytes,
@@ -152,9 +152,11 @@ impl Job {
             Err(e) => return Err(format!("cannot read {path}: {e}")),
         };
         let found = Checkpoint::from_bytes(&bytes).map_err(|e| format!("{path}: {e}"))?;
-        let mut other = found.settings.differences(&self.settings()?);
-        // The length is what the budget leaves of it.
-        other.retain(|key| *key != Key::Iterations);
+        let mine = self.settings()?;
+        let mut other = found.settings.differences(&mine);
+        // The budget may leave less of the length.
+        let shorter = found.settings.int(Key::Iterations) < mine.int(Key::Iterations);
+        other.retain(|key| !(shorter && *key == Key::Iterations));
         if other.is_empty() {
             return Ok(Some(found));
         }

@@ -92,22 +92,47 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
             }
         }
     }
+    // Before hours of work, not after.
+    for job in &jobs {
+        job.begun()?;
+    }
     let results = Mutex::new(results);
     work(jobs, matches, &results)?;
     let results = results.into_inner().map_err(|e| e.to_string())?;
     let table = results.table(&densities, &methods, budget.as_secs_f64());
     eprintln!("\n{table}");
-    // Beside the results, unless those go to standard output.
-    let json = text("json");
-    let file = |name: &str, extension: &str| match matches.get_one::<PathBuf>(name) {
-        None if json == "-" => None,
-        None => Some(Path::new(&json).with_extension(extension)),
-        given => given.cloned(),
-    };
-    if let Some(path) = file("table", "md") {
-        write(&path, table.as_bytes())?;
+    let given = |name: &str| matches.get_one::<PathBuf>(name);
+    if let Some(path) = given("table") {
+        write(path, table.as_bytes())?;
     }
-    if let Some(path) = file("figure", "svg") {
+    if let Some(path) = given("figure") {
+        let figure = figure::draw(&densities, &methods, budget, &folder)?;
+        write(path, figure.as_bytes())?;
+    }
+    let json = text("json");
+    if json == "-" {
+        return Ok(());
+    }
+    // Beside the results, and of all of them, whatever was asked for this time.
+    let there = |density: &str, method: &str| results.holds(density, method, budget.as_secs_f64());
+    let densities: Vec<_> = (DATASETS.iter().copied())
+        .filter(|d| METHODS.iter().any(|m| there(d, m)))
+        .collect();
+    let methods: Vec<_> = (METHODS.iter().copied())
+        .filter(|m| DATASETS.iter().any(|d| there(d, m)))
+        .collect();
+    if given("table").is_none() {
+        let table = results.table(&densities, &methods, budget.as_secs_f64());
+        write(&Path::new(&json).with_extension("md"), table.as_bytes())?;
+    }
+    if given("figure").is_none() {
+        let path = Path::new(&json).with_extension("svg");
+        let lost = |d: &str, m: &str| there(d, m) && !job::file(&folder, d, m, 1, budget).exists();
+        if densities.iter().any(|d| methods.iter().any(|m| lost(d, m))) {
+            let folder = folder.display();
+            eprintln!("no figure: not all checkpoints of seed 1 are in {folder}");
+            return Ok(());
+        }
         let figure = figure::draw(&densities, &methods, budget, &folder)?;
         write(&path, figure.as_bytes())?;
     }
@@ -137,10 +162,11 @@ fn work(jobs: Vec<Job>, matches: &ArgMatches, results: &Mutex<Results>) -> Resul
                     let done = job.run(&stopped).and_then(|outcome| match outcome {
                         Outcome::Stopped => Ok(()),
                         Outcome::Done(row) => {
-                            let kl = row.kl_truth_model;
-                            progress.one_more(&format!("{}: KL {kl:.3}", job.name()));
+                            let said = format!("{}: KL {:.3}", job.name(), row.kl_truth_model);
                             let mut results = results.lock().map_err(|e| e.to_string())?;
-                            results.add(*row)
+                            results.add(*row)?;
+                            progress.one_more(&said);
+                            Ok(())
                         }
                     });
                     if let Err(message) = done {

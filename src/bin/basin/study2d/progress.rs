@@ -23,23 +23,16 @@ impl Progress {
         }
     }
 
-    /// One run is done, and came to this.
+    /// One run is done, and came to this: a line that stays, above the bar.
     pub fn one_more(&self, what: &str) {
-        self.done.fetch_add(1, Ordering::Relaxed);
-        self.say(what);
+        let done = 1 + self.done.fetch_add(1, Ordering::Relaxed);
+        put(&self.line(done, what), "\n");
     }
 
-    /// Says what goes on.
+    /// Says what begins now.
     pub fn say(&self, what: &str) {
         let done = self.done.load(Ordering::Relaxed);
-        let line = self.line(done, what);
-        let mut err = stderr().lock();
-        // Progress that cannot be shown is no reason to stop.
-        let _ = match err.is_terminal() {
-            true => write!(err, "\r{line}\x1b[K"),
-            false => writeln!(err, "{line}"),
-        };
-        let _ = err.flush();
+        put(&self.line(done, what), "");
     }
 
     fn line(&self, done: usize, what: &str) -> String {
@@ -57,6 +50,17 @@ impl Progress {
         };
         format!("[{bar}] {done}/{}{left}: {what}", self.total)
     }
+}
+
+/// Writes over the bar; on a terminal the next line does the same unless `end` moves on.
+fn put(line: &str, end: &str) {
+    let mut err = stderr().lock();
+    // Progress that cannot be shown is no reason to stop.
+    let _ = match err.is_terminal() {
+        true => write!(err, "\r{line}\x1b[K{end}"),
+        false => writeln!(err, "{line}"),
+    };
+    let _ = err.flush();
 }
 
 #[cfg(test)]

@@ -35,6 +35,14 @@ impl Results {
         self.rows.iter().any(|row| job.gave(row))
     }
 
+    /// Whether there is a run of this method on this density at this budget (seconds).
+    pub fn holds(&self, density: &str, method: &str, budget: f64) -> bool {
+        let same = |row: &Row| {
+            (row.density.as_str(), row.method.as_str(), row.budget) == (density, method, budget)
+        };
+        self.rows.iter().any(same)
+    }
+
     /// Adds a row and writes it, or all of them, at once.
     pub fn add(&mut self, row: Row) -> Result<(), String> {
         let text = |row: &Row| serde_json::to_string(row).map_err(|e| e.to_string());
@@ -51,8 +59,7 @@ impl Results {
     }
 
     /// KL(truth ‖ model) over seeds at one budget (seconds): mean ± standard deviation, then the median.
-    /// One row a density and one column a method; a star for each run that ran away, whose numbers are of
-    /// its last good state.
+    /// One row a density and one column a method; a star for each run that ran away.
     pub fn table(&self, densities: &[&str], methods: &[&str], budget: f64) -> String {
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
         let head = std::iter::once("KL(truth‖model)").chain(methods.iter().copied());
@@ -83,6 +90,9 @@ impl Results {
                     .chain(cells)
                     .collect(),
             );
+        }
+        if table.contains('*') {
+            table += "\n\\* a run that ran away: the numbers are of its last good state\n";
         }
         table
     }
@@ -149,6 +159,7 @@ mod tests {
         let lines: Vec<&str> = table.lines().collect();
         assert_eq!(lines[2], "| a | 0.300 ± 0.265 (0.200)* |");
         assert_eq!(lines[3], "| c | – |");
+        assert!(lines[5].contains("ran away"), "{table}");
         assert!(results.table(&["a"], &["b"], 2.0).contains("| a | – |"));
     }
 
