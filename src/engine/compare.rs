@@ -6,6 +6,7 @@
 
 use super::report::{mode_masses, thinned};
 use super::train2d::{Train2d, TrainError, kernel};
+use super::visits::Visits;
 use super::way::{Way, exchange_round};
 use super::{Reading, read};
 use crate::data::Density;
@@ -60,6 +61,8 @@ struct Group {
     /// back row by row.
     clean: Tensor<2>,
     last: Vec<f32>,
+    /// Of chains that move between levels.
+    visits: Option<Visits>,
     /// `[chains]` traces of x and of y, one entry every `stride` blocks.
     traces: [Vec<Vec<f32>>; 2],
     blocks: usize,
@@ -183,14 +186,21 @@ impl Comparing {
             group.clean = group
                 .clean
                 .clone()
-                .mask_where(at_zero.expand([n, 2]), moved.chains.x.clone());
+                .mask_where(at_zero.clone().expand([n, 2]), moved.chains.x.clone());
             group.chains = moved.chains;
             let mut values = read(vec![
                 Reading::from(group.clean.clone()),
                 moved.acceptance.into(),
+                at_zero.float().into(),
             ])
             .await?;
+            let at_zero = values.pop().unwrap_or_default();
             group.last = values.swap_remove(0);
+            if let Some(visits) = &mut group.visits {
+                let places = group.last.chunks_exact(2).zip(at_zero);
+                let there = places.filter(|(_, at_zero)| *at_zero > 0.5);
+                visits.add(self.done, there.map(|(p, _)| [p[0], p[1]]));
+            }
             group.record();
             for level in values[0].chunks_exact(2) {
                 group.accepted[0] += level[0];
@@ -239,6 +249,7 @@ impl Group {
             chains,
             ladders,
             last: Vec::new(),
+            visits: (!clean).then(Visits::default),
             traces: [vec![Vec::new(); n], vec![Vec::new(); n]],
             blocks: 0,
             stride: 1,
@@ -269,8 +280,10 @@ impl Group {
     }
 
     fn summary(&self, steps: u64, density: &Density, seed: u64, long: bool) -> ChainRun {
-        let places = self.last.chunks_exact(2).map(|p| [p[0], p[1]]);
-        let points: Vec<_> = places.filter(|p| p[0].is_finite()).collect();
+        let points: Vec<[f32; 2]> = match &self.visits {
+            Some(visits) => visits.places(CHAINS),
+            None => self.last.chunks_exact(2).map(|p| [p[0], p[1]]).collect(),
+        };
         let fresh = density.sample(SHOWN, &Draws::new(seed, Stream::Evaluation, u64::MAX - 1));
         let worst = |of: fn(&[Vec<f32>]) -> f64, pick: fn(f64, f64) -> f64| {
             pick(of(&self.traces[0]), of(&self.traces[1])) as f32

@@ -11,6 +11,7 @@ pub mod scene;
 mod selftest;
 mod train2d;
 mod view;
+mod visits;
 mod way;
 
 pub use crate::metric::mmd::squared_mmd;
