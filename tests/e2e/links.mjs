@@ -23,8 +23,8 @@ const link = (preset, settings) => `#v=1&preset=${preset}&${new URLSearchParams(
 // One Gaussian: learned within a few hundred iterations.
 export const tiny = link("gaussian-pcd", TINY);
 
-// The visitor's own points on the same small network.
-export const tinyPoints = link("points-pcd", TINY);
+// The visitor's own points on the same small network, for longer than anyone draws.
+export const tinyPoints = link("points-pcd", { ...TINY, iterations: 90000 });
 
 // The same with nothing that keeps it from exploding.
 export const runaway = link("gaussian-pcd", {
