@@ -173,17 +173,22 @@ fn divergences(c: &mut Checks) {
     c.close("Jeffrey", kl(&p, &q) + kl(&q, &p), 0.9907692308, 2e-5);
 }
 
-/// 7.5 and 7.6.
-async fn penalty(c: &mut Checks, device: &Device) {
-    // E|grad E + s|² = E|grad E|² + d a/b, with s the score of the forward step.
-    let architecture = Architecture {
+/// A smooth energy on a single level.
+fn smooth(width: usize) -> Architecture {
+    Architecture {
         activation: Activation::Silu,
-        width: 16,
+        width,
         depth: 2,
         levels: None,
         confinement: 0.05,
         spread: true,
-    };
+    }
+}
+
+/// 7.5 and 7.6.
+async fn penalty(c: &mut Checks, device: &Device) {
+    // E|grad E + s|² = E|grad E|² + d a/b, with s the score of the forward step.
+    let architecture = smooth(16);
     let flat = Tensor::from_data(architecture.init(3).as_slice(), device);
     let n = 40_000;
     let (x, z) = (normals(n, 20, device), normals(n, 21, device));
@@ -357,14 +362,7 @@ async fn critic(c: &mut Checks, device: &Device) {
 
 /// 7.9: the penalty's own gradient, by second derivatives, against a difference of losses along it.
 async fn own_gradient(c: &mut Checks, device: &Device) {
-    let architecture = Architecture {
-        activation: Activation::Silu,
-        width: 8,
-        depth: 2,
-        levels: None,
-        confinement: 0.05,
-        spread: true,
-    };
+    let architecture = smooth(8);
     let flat = Tensor::from_data(architecture.init(4).as_slice(), device);
     let n = 32;
     let x = normals(n, 91, device);
