@@ -2,6 +2,7 @@
 //!
 //! Invariant: pure functions of settings and events, so that what is said can be tested.
 
+use crate::metric::modes::total_variation;
 use crate::protocol::{Backend, ChainRun, Comparison, Lab, WhyCpu};
 
 /// Total variation up to which the mode masses of two groups of chains count as the same, beyond what
@@ -317,10 +318,6 @@ fn distance(a: &ChainRun, b: &ChainRun) -> f32 {
         return (root(a.mmd) - root(b.mmd)).abs();
     }
     total_variation(&a.masses, &b.masses)
-}
-
-fn total_variation(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(p, q)| (p - q).abs()).sum::<f32>() / 2.0
 }
 
 /// A number to about three digits, with a dash for what is none.

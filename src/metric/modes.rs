@@ -15,6 +15,11 @@ pub fn masses(points: &[[f32; 2]], mode_of: impl Fn([f32; 2]) -> usize, modes: u
         .collect()
 }
 
+/// Total variation of two sets of shares of the same modes: half the sum of their gaps.
+pub fn total_variation(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(p, q)| (p - q).abs()).sum::<f32>() / 2.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@ use super::bench::Bench;
 use super::state::State;
 use crate::app::run::Run;
 use crate::app::words::{self, Groups, number};
+use crate::metric::modes::total_variation;
 use crate::protocol::{ChainRun, Comparison};
 use crate::settings::Key;
 use leptos::prelude::*;
@@ -19,12 +20,10 @@ pub fn kl_of(run: &Run) -> Option<f32> {
 /// Total variation of the model's mode masses from the true ones; NaN before a report.
 fn mass_error(run: &Run) -> f32 {
     let modes = run.started.iter().flat_map(|started| &started.modes);
-    let gaps = modes
-        .zip(&run.report.mass_model)
-        .map(|((_, truth), mass)| (truth - mass).abs());
-    match run.report.mass_model.is_empty() {
-        true => f32::NAN,
-        false => gaps.sum::<f32>() / 2.0,
+    let truth: Vec<f32> = modes.map(|(_, mass)| *mass).collect();
+    match run.report.mass_model.as_slice() {
+        [] => f32::NAN,
+        model => total_variation(model, &truth),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One run of a study.
 
 use basin::engine::{Checkpoint, Train2d, Way, block_on, fresh_samples, mode_masses, squared_mmd};
+use basin::metric::modes::total_variation;
 use basin::metric::truth2d;
 use basin::protocol::Report;
 use basin::rng::{Draws, Stream};
@@ -270,10 +271,6 @@ impl Job {
             &Draws::new(self.seed, Stream::Evaluation, u64::MAX),
         );
         let on_modes = samples.iter().filter(|x| density.covers(**x)).count();
-        let apart = |masses: &[f32]| {
-            let gaps = masses.iter().zip(&truth).map(|(p, q)| (p - q).abs());
-            gaps.sum::<f32>() / 2.0
-        };
         let relative = shares.iter().zip(&truth).map(|(p, q)| (p / q - 1.0).abs());
         let worst = match samples.is_empty() {
             true => f32::NAN,
@@ -286,8 +283,8 @@ impl Job {
             budget: self.budget.as_secs_f64(),
             kl_truth_model: report.kl_truth_model,
             kl_model_truth: report.kl_model_truth,
-            mass_error: apart(&report.mass_model),
-            mass_error_samples: apart(&shares),
+            mass_error: total_variation(&report.mass_model, &truth),
+            mass_error_samples: total_variation(&shares, &truth),
             samples: Some(samples.len()),
             worst_mode_samples: worst,
             samples_on_modes: on_modes as f32 / samples.len() as f32,
