@@ -1,7 +1,7 @@
 //! Noise schedules: how clean data become noise.
 //!
-//! Invariant: `abar` never increases with the level, and level 0 is clean data (in DDAEBM's schedules
-//! up to noise of a hundredth of the data's deviation).
+//! Invariant: the signal's share never grows with the level, and level 0 is clean data (in DDAEBM's and the
+//! variance-exploding schedules up to noise of a hundredth of the data's deviation).
 
 use crate::settings::{Key, Settings};
 
@@ -10,11 +10,15 @@ use crate::settings::{Key, Settings};
 const FULL_VP: [f64; 2] = [0.1, 20.0];
 const WEAK_VP: [f64; 2] = [0.01, 0.1];
 
-/// A variance-preserving discrete diffusion, x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps.
+/// A discrete Gaussian diffusion, x_t = sqrt(abar_t) x_0 + sqrt(variance_t) eps. Variance-preserving ones have
+/// variance_t = 1 - abar_t, variance-exploding ones abar_t = 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     beta: Vec<f64>,
+    /// Squared share of the level before that the step into a level leaves.
+    kept: Vec<f64>,
     abar: Vec<f64>,
+    variance: Vec<f64>,
     /// Levels that have an energy; the noisiest may have none.
     modelled: usize,
 }
@@ -89,7 +93,7 @@ impl Schedule {
     }
 
     /// The same levels with no energy at the noisiest: conditional models start from its noise.
-    fn without_last(self) -> Self {
+    pub fn without_last(self) -> Self {
         Self {
             modelled: self.modelled - 1,
             ..self
@@ -102,7 +106,7 @@ impl Schedule {
     }
 
     fn from_betas(beta: Vec<f64>) -> Self {
-        let abar = beta
+        let abar: Vec<f64> = beta
             .iter()
             .scan(1.0, |product, b| {
                 *product *= 1.0 - b;
@@ -111,8 +115,26 @@ impl Schedule {
             .collect();
         Self {
             modelled: beta.len(),
+            kept: beta.iter().map(|b| 1.0 - b).collect(),
             beta,
+            variance: abar.iter().map(|abar| 1.0 - abar).collect(),
             abar,
+        }
+    }
+
+    /// Noise deviations from `least` to `most` at equal ratios, with nothing taken from the signal (Song &
+    /// Ermon 2019, arXiv 1907.05600). The cleanest level has the least noise, not none.
+    pub fn ve(levels: usize, least: f64, most: f64) -> Self {
+        let ratio = (most / least).powf(1.0 / (levels.max(2) - 1) as f64);
+        let deviation = |t: usize| least * ratio.powi(t as i32);
+        let variance: Vec<f64> = (0..levels).map(|t| deviation(t).powi(2)).collect();
+        let before = std::iter::once(0.0).chain(variance.iter().copied());
+        Self {
+            modelled: levels,
+            beta: variance.iter().zip(before).map(|(v, u)| v - u).collect(),
+            kept: vec![1.0; levels],
+            abar: vec![1.0; levels],
+            variance,
         }
     }
 
@@ -126,23 +148,23 @@ impl Schedule {
         self.beta[t]
     }
 
-    /// What the step into level `t` leaves of the level before: sqrt(1 - beta_t).
+    /// What the step into level `t` leaves of the level before.
     pub fn step_signal(&self, t: usize) -> f64 {
-        (1.0 - self.beta[t]).sqrt()
+        self.kept[t].sqrt()
     }
 
     /// Noise variance, in units of level `t`, of the step from there to the next: b/(1 - b).
     pub fn noise_to_next(&self, t: usize) -> f64 {
-        self.beta[t + 1] / (1.0 - self.beta[t + 1])
+        self.beta[t + 1] / self.kept[t + 1]
     }
 
     /// How x_t follows from x_{t+1} and x_0.
     pub fn posterior(&self, t: usize) -> Posterior {
-        let (beta, rest) = (self.beta[t + 1], 1.0 - self.abar[t + 1]);
+        let (beta, rest) = (self.beta[t + 1], self.variance[t + 1]);
         Posterior {
             clean: beta * self.abar[t].sqrt() / rest,
-            noisy: (1.0 - self.abar[t]) * (1.0 - beta).sqrt() / rest,
-            deviation: (beta * (1.0 - self.abar[t]) / rest).sqrt(),
+            noisy: self.variance[t] * self.step_signal(t + 1) / rest,
+            deviation: (beta * self.variance[t] / rest).sqrt(),
         }
     }
 
@@ -163,9 +185,9 @@ impl Schedule {
             .collect()
     }
 
-    /// Deviation of the total noise at level `t`: sqrt(1 - abar_t).
+    /// Deviation of the total noise at level `t`.
     pub fn noise(&self, t: usize) -> f64 {
-        (1.0 - self.abar[t]).sqrt()
+        self.variance[t].sqrt()
     }
 }
 
@@ -259,6 +281,7 @@ mod tests {
             Schedule::vp(8, WEAK_VP),
             Schedule::vp(1, FULL_VP),
             Schedule::cumulative_ramp(6, 0.05, 0.3),
+            Schedule::ve(9, 0.01, 20.0),
         ] {
             for k in 0..schedule.beta.len() - 1 {
                 let Posterior {
@@ -271,8 +294,7 @@ mod tests {
                 let variance = (noisy * schedule.noise(k + 1)).powi(2) + deviation.powi(2);
                 assert!((variance - schedule.noise(k).powi(2)).abs() < 1e-12);
                 if k > 0 {
-                    let expected = 1.0 / (1.0 - schedule.abar[k])
-                        + (1.0 - schedule.beta[k + 1]) / schedule.beta[k + 1];
+                    let expected = 1.0 / schedule.variance[k] + 1.0 / schedule.noise_to_next(k);
                     assert!((deviation.powi(-2) / expected - 1.0).abs() < 1e-9);
                 }
             }

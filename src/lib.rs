@@ -21,5 +21,6 @@ pub mod rng;
 #[cfg(feature = "compute")]
 pub mod sampler;
 pub mod settings;
+pub mod weights;
 #[cfg(all(feature = "worker", target_arch = "wasm32"))]
 pub mod worker;

@@ -44,6 +44,8 @@ pub enum Stream {
     ProposedNoise = 32,
     ProposedAccept = 33,
     ProposedCentre = 34,
+    Flip = 35,
+    ReverseNoise = 36,
 }
 
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];

@@ -19,15 +19,18 @@ const FLOORS: &[(&str, u32)] = &[
     ("protocol", 0),
     ("rng", 0),
     ("settings", 0),
+    ("weights", 0),
 ];
 
 /// Uses on one floor that the design allows: messages and schedules come of settings, a test draws
-/// numbers, a network runs on its kernels.
+/// numbers, a model names its noise levels, a network runs on its kernels.
 const SIDEWAYS: &[(&str, &str)] = &[
     ("protocol", "settings"),
     ("diffusion", "settings"),
     ("settings", "rng"),
+    ("weights", "diffusion"),
     ("energy", "kernel"),
+    ("energy", "data"),
 ];
 
 /// What the page must never link, and the worker neither.

@@ -6,6 +6,9 @@
 
 mod bessel;
 mod board;
+#[cfg(feature = "cli")]
+pub mod files;
+pub mod images;
 mod mixture;
 mod rings;
 mod shapes;

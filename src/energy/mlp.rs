@@ -7,7 +7,7 @@
 
 use super::embedding::sinusoidal;
 use super::product::product;
-use super::{Activation, Architecture, Block, Energy, Layout, LevelEnergy};
+use super::{Activation, Architecture, Block, Energy, Layout, LevelEnergy, Trainable};
 use crate::kernel::{self, MlpKernels, mlp_kernels};
 use burn::tensor::{Gradients, Tensor, TensorData};
 use std::cell::OnceCell;
@@ -92,39 +92,8 @@ impl Mlp {
         made.as_deref()
     }
 
-    /// Whether kernels do the work of this network.
-    pub(crate) fn has_kernels(&self) -> bool {
-        self.kernels().is_some()
-    }
-
-    /// `sum of weight E(x, label)` over the rows of x `[n, 2]`, memberships `[n, levels]` and weights
-    /// `[n]`, with its gradient over the flat buffer, by kernels; `None` where there are none.
-    pub(crate) fn weighted_sum(
-        &self,
-        x: &Tensor<2>,
-        member: &Tensor<2>,
-        weight: &Tensor<1>,
-    ) -> Option<(Tensor<1>, Tensor<1>)> {
-        let parts = &*self.0;
-        let marks = Tensor::stack(vec![labels(member), weight.clone()], 1);
-        let found = self.kernels()?.tape(x, &marks)?;
-        let Some(by_gates) = found.gates else {
-            return Some((found.sum, found.layers));
-        };
-        // The gates' own network is small: autodiff carries the gradient through it.
-        let tracked = Self::tracked(&parts.architecture, parts.flat.as_ref()?);
-        let gates = Tensor::cat(tracked.gates().to_vec(), 0);
-        let mut gradients = (gates * by_gates.autodiff()).sum().backward();
-        let layers = 2 * (parts.architecture.depth + 1);
-        let by_time_network = tracked.gradient(&mut gradients, layers);
-        Some((
-            found.sum,
-            Tensor::cat(vec![found.layers, by_time_network], 0),
-        ))
-    }
-
     /// The flat gradient of a tracked network from block `first` on; zero where a block had no part.
-    pub fn gradient(&self, gradients: &mut Gradients, first: usize) -> Tensor<1> {
+    fn gradient_from(&self, gradients: &mut Gradients, first: usize) -> Tensor<1> {
         self.0.layout.flat_gradient(self.blocks(), gradients, first)
     }
 
@@ -168,6 +137,56 @@ impl Mlp {
                 .map(|l| linear(gate.clone(), depth + 3 + l))
                 .collect()
         })
+    }
+}
+
+impl Trainable for Mlp {
+    fn tracked(&self) -> Self {
+        let parts = &*self.0;
+        match &parts.flat {
+            Some(flat) => Self::tracked(&parts.architecture, flat),
+            None => self.clone(),
+        }
+    }
+
+    fn gradient(&self, gradients: &mut Gradients) -> Tensor<1> {
+        self.gradient_from(gradients, 0)
+    }
+
+    fn weighted_sum(
+        &self,
+        x: &Tensor<2>,
+        member: &Tensor<2>,
+        weight: &Tensor<1>,
+    ) -> Option<(Tensor<1>, Tensor<1>)> {
+        let parts = &*self.0;
+        let marks = Tensor::stack(vec![labels(member), weight.clone()], 1);
+        let found = self.kernels()?.tape(x, &marks)?;
+        let Some(by_gates) = found.gates else {
+            return Some((found.sum, found.layers));
+        };
+        // The gates' own network is small: autodiff carries the gradient through it.
+        let tracked = Self::tracked(&parts.architecture, parts.flat.as_ref()?);
+        let gates = Tensor::cat(tracked.gates().to_vec(), 0);
+        let mut gradients = (gates * by_gates.autodiff()).sum().backward();
+        let layers = 2 * (parts.architecture.depth + 1);
+        let by_time_network = tracked.gradient_from(&mut gradients, layers);
+        Some((
+            found.sum,
+            Tensor::cat(vec![found.layers, by_time_network], 0),
+        ))
+    }
+
+    fn weigh(
+        &self,
+        x: &Tensor<2>,
+        member: &Tensor<2>,
+        rule: &mut dyn FnMut(Tensor<1>) -> Tensor<1>,
+    ) -> Option<Tensor<1>> {
+        self.kernels()?;
+        let weight = rule(self.at(member.clone()).energy(x.clone()));
+        let (_, gradient) = self.weighted_sum(x, member, &weight)?;
+        Some(gradient)
     }
 }
 

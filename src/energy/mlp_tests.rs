@@ -171,7 +171,7 @@ fn parameter_gradient_matches_finite_differences() {
             .energy(x.clone())
             .mean()
             .backward();
-        let grad = values(tracked.gradient(&mut grads, 0));
+        let grad = values(tracked.gradient(&mut grads));
         assert_eq!(grad.len(), a.layout().parameters());
         // Along a random direction, in double the f32 noise floor's step.
         let direction = Draws::new(1, Stream::Test, 9).normals(grad.len());
@@ -252,7 +252,7 @@ fn kernels_do_what_the_tensor_operations_do() {
             let loss = (by_ops * weight.autodiff()).sum();
             let mut gradients = loss.backward();
             close(&values(sum), &values(loss.inner()), 5e-6);
-            let by_ops = tracked.gradient(&mut gradients, 0);
+            let by_ops = tracked.gradient(&mut gradients);
             close(&values(gradient), &values(by_ops), 5e-6);
         }
     }

@@ -1,4 +1,4 @@
-//! Energies of the plane and their gradients in x.
+//! Energies of points and of images, and their gradients in x.
 //!
 //! Invariant: an energy is low where points are likely, p(x) ∝ exp(-E(x)), and `energy_and_grad`
 //! is written by hand from ordinary tensor operations, so samplers need no autodiff graph and
@@ -6,12 +6,14 @@
 
 mod activation;
 mod architecture;
+pub mod conv;
 mod embedding;
 mod layout;
 mod mixture;
 mod mlp;
 mod perceptron;
 mod product;
+mod trainable;
 
 pub use activation::Activation;
 pub use architecture::Architecture;
@@ -20,20 +22,21 @@ pub use mixture::GaussianMixture;
 pub(crate) use mlp::labels;
 pub use mlp::{Jet, Mlp, MlpAt};
 pub use perceptron::{Perceptron, Shape};
+pub use trainable::Trainable;
 
 use burn::tensor::Tensor;
 
-/// An unnormalised density of the plane.
+/// An unnormalised density of points with d numbers.
 pub trait Energy {
-    /// Energies `[n]`, in nats, of points `[n, 2]`.
+    /// Energies `[n]`, in nats, of points `[n, d]`.
     fn energy(&self, x: Tensor<2>) -> Tensor<1>;
 
-    /// Energies `[n]` and their gradients ∂E/∂x `[n, 2]`.
+    /// Energies `[n]` and their gradients ∂E/∂x `[n, d]`.
     fn energy_and_grad(&self, x: Tensor<2>) -> (Tensor<1>, Tensor<2>);
 
-    /// Places and acceptance `[k, n, 3]` after each of k transitions of Langevin dynamics from `x`
-    /// `[n, 2]` with proposal deviations `step` `[n, 1]`, with the Metropolis test if `adjusted`.
-    /// `noise` `[k, n, 3]` holds two normals and the logarithm of a uniform. `None` where no kernel
+    /// Places and acceptance `[k, n, d + 1]` after each of k transitions of Langevin dynamics from `x`
+    /// `[n, d]` with proposal deviations `step` `[n, 1]`, with the Metropolis test if `adjusted`.
+    /// `noise` `[k, n, d + 1]` holds normals and the logarithm of a uniform. `None` where no kernel
     /// does this at once.
     fn langevin(
         &self,

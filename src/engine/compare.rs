@@ -164,7 +164,7 @@ impl Comparing {
             let [n, _] = group.chains.x.dims();
             // Draws of its own: chains on the same draws would drift together. Samples have keys below.
             let key = 3 * KEYS + 2 * step + index as u64;
-            let noise = Noise::draw(self.seed, streams, key, [k as usize, n], &self.device);
+            let noise = Noise::draw(self.seed, streams, key, [k as usize, n, 2], &self.device);
             let jump = match self.way == Way::Mixture && !group.from_data {
                 true => Jump::draw(JumpKind::Global, &draws, [n, self.levels], &self.device),
                 false => Jump::Stay,

@@ -78,7 +78,7 @@ async fn by_visits(
     while transitions < limit {
         let (k, n) = (run.settings.int(Key::Steps), seen.len());
         let streams = [Stream::Evaluation, Stream::EvaluationAccept];
-        let noise = Noise::draw(seed, streams, transitions, [k, n], device);
+        let noise = Noise::draw(seed, streams, transitions, [k, n, 2], device);
         let draws = Draws::new(seed, Stream::EvaluationLabel, transitions);
         let jump = Jump::draw(jump_kind, &draws, [n, levels], device);
         chains =
@@ -136,7 +136,7 @@ async fn by_exchange(
     let mut transitions = 0;
     while points.len() < n && transitions < limit {
         let streams = [Stream::Evaluation, Stream::EvaluationAccept];
-        let noise = Noise::draw(seed, streams, transitions, [k, count], &run.device);
+        let noise = Noise::draw(seed, streams, transitions, [k, count, 2], &run.device);
         let draws = Draws::new(seed, Stream::EvaluationLabel, transitions);
         let by = (&noise, &draws, transitions);
         let moved = exchange_round(&model, kernel, x, &mut labels, &steps, by).await?;

@@ -6,6 +6,7 @@
 mod checkpoint;
 mod compare;
 mod fresh;
+pub mod images;
 mod report;
 pub mod scene;
 mod selftest;

@@ -229,7 +229,7 @@ fn optimiser(d: &Device) -> Vec<Reading> {
         x: normals(step, [ROWS, 2], d),
         member: labels(d),
     };
-    let found = contrast(&a, &flat, &batch(8), &batch(9));
+    let found = contrast(&Mlp::new(&a, &flat), &batch(8), &batch(9));
     let (gradient, norm) = clip_to_norm(found.gradient.clone(), 1.0);
     let mut adam = Adam::new(a.layout().parameters(), d);
     // Momentum keeps the step smooth in the gradient: without it the first step is a sign, and
@@ -257,7 +257,7 @@ fn sampler(d: &Device) -> Vec<Reading> {
         member: labels(d),
     };
     let steps = Tensor::from_data([0.05f32, 0.1, 0.2, 0.4], d);
-    let noise = Noise::draw(5, [Stream::Proposal, Stream::Accept], 0, [4, ROWS], d);
+    let noise = Noise::draw(5, [Stream::Proposal, Stream::Accept], 0, [4, ROWS, 2], d);
     let jump = Jump::draw(
         JumpKind::Global,
         &Draws::new(5, Stream::Label, 0),

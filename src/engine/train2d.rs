@@ -66,7 +66,7 @@ pub struct Train2d {
     /// Running average of the weights, where the settings ask for one.
     average: Option<Tensor<1>>,
     adam: Adam,
-    pub(super) objective: Box<dyn Objective>,
+    pub(super) objective: Box<dyn Objective<Mlp>>,
     /// `[levels]` proposal deviations.
     pub(super) steps: Tensor<1>,
     iteration: u64,
@@ -245,8 +245,6 @@ impl Train2d {
         };
         let (clip, memory) = (s.float(Key::Clip), s.float(Key::Ema));
         let update = Update {
-            architecture: &self.architecture,
-            flat: &flat,
             model: &Mlp::new(&self.architecture, &flat),
             steps: &self.steps,
             kernel: self.kernel(),

@@ -92,7 +92,7 @@ impl Train2d {
             let member = membership_of(t, levels, n, &self.device);
             let key = step * KEYS + t as u64;
             let streams = [Stream::Evaluation, Stream::EvaluationAccept];
-            let noise = Noise::draw(seed, streams, key, [k, n], &self.device);
+            let noise = Noise::draw(seed, streams, key, [k, n, 2], &self.device);
             let kernel = kernel(&self.settings);
             let chains = Labelled { x, member };
             let moved = match (above, &forward) {
@@ -144,7 +144,7 @@ impl Train2d {
         let model = self.model();
         (0..ROUNDS).fold(self.steps.clone(), |steps, round| {
             let streams = [Stream::Tuning, Stream::TuningAccept];
-            let noise = Noise::draw(seed, streams, 2 + round, [TRANSITIONS, n], &self.device);
+            let noise = Noise::draw(seed, streams, 2 + round, [TRANSITIONS, n, 2], &self.device);
             let moved = mixture_transition(
                 &model,
                 kernel(s),

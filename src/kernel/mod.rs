@@ -8,8 +8,11 @@ mod cpu;
 mod gpu;
 mod mlp;
 mod network;
+pub mod plan;
+mod plan_kernels;
 
 pub use cpu::silu;
 pub use gpu::{Program, What, on_gpu};
 pub use mlp::{MlpKernels, Tape, mlp_kernels};
 pub use network::Network;
+pub use plan_kernels::{PlanKernels, Pulled, Rule, plan_kernels};

@@ -1,12 +1,12 @@
 //! The replay buffer: chains that persist between updates.
 
-use super::{Start, Update, points};
-use crate::energy::membership_of;
+use super::{Start, Update};
+use crate::energy::{LevelEnergy, membership_of};
 use crate::rng::{Draws, Stream};
 use crate::sampler::{Jump, JumpKind, Labelled, MixtureMoved, Noise, mixture_transition};
 use burn::tensor::{Bool, Device, IndexingUpdateOp, Int, Tensor, TensorData};
 
-/// All persistent chains, `[size, 2]` places and `[size, levels]` memberships.
+/// All persistent chains, `[size, d]` places and `[size, levels]` memberships.
 #[derive(Clone)]
 pub struct ReplayBuffer {
     pub chains: Labelled,
@@ -60,12 +60,24 @@ impl ReplayBuffer {
     }
 
     /// Picks chains, re-starts some, moves them on, and writes them back.
-    pub(super) fn advance(&mut self, start: Start, jump: JumpKind, u: &Update) -> MixtureMoved {
-        let [n, levels] = u.data.member.dims();
+    pub(super) fn advance<N: LevelEnergy>(
+        &mut self,
+        start: Start,
+        jump: JumpKind,
+        u: &Update<N>,
+    ) -> MixtureMoved {
+        let [n, d] = u.data.x.dims();
+        let [_, levels] = u.data.member.dims();
         let rows = self.pick(n, u.seed, u.iteration, u.device);
         let chains = restart(self.take(&rows), start, u);
         let streams = [Stream::Proposal, Stream::Accept];
-        let noise = Noise::draw(u.seed, streams, u.iteration, [u.transitions, n], u.device);
+        let noise = Noise::draw(
+            u.seed,
+            streams,
+            u.iteration,
+            [u.transitions, n, d],
+            u.device,
+        );
         let draws = Draws::new(u.seed, Stream::Label, u.iteration);
         let jump = Jump::draw(jump, &draws, [n, levels], u.device);
         let moved = mixture_transition(u.model, u.kernel, chains, u.steps, &noise, &jump);
@@ -76,7 +88,7 @@ impl ReplayBuffer {
 
 /// Throws away each chain with chance `reinit`. From noise it re-starts at the noisiest level, from
 /// data at the place and level of the batch's point.
-fn restart(chains: Labelled, start: Start, u: &Update) -> Labelled {
+fn restart<N>(chains: Labelled, start: Start, u: &Update<N>) -> Labelled {
     if u.reinit <= 0.0 {
         return chains;
     }
@@ -87,15 +99,14 @@ fn restart(chains: Labelled, start: Start, u: &Update) -> Labelled {
     let fresh = match start {
         Start::Data => u.data.clone(),
         Start::Noise => Labelled {
-            x: points(
-                Draws::new(u.seed, Stream::RestartNoise, u.iteration).normals(2 * n),
-                u.device,
-            ),
+            x: u.normals(Stream::RestartNoise, 1),
             member: membership_of(levels - 1, levels, n, u.device),
         },
     };
     Labelled {
-        x: chains.x.mask_where(mask.clone().expand([n, 2]), fresh.x),
+        x: chains
+            .x
+            .mask_where(mask.clone().expand(fresh.x.dims()), fresh.x),
         member: chains
             .member
             .mask_where(mask.expand([n, levels]), fresh.member),

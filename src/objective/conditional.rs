@@ -3,10 +3,10 @@
 //! Invariant: `E(x, t | y) = E(x, t) + |y - a x|²/(2 b)` with a and b those of the forward step from t
 //! to t + 1, so `exp(-E(.|y))` is Bayes' rule for y drawn by that step.
 
-use super::{Update, points};
+use super::Update;
 use crate::diffusion::Schedule;
-use crate::energy::{Energy, LevelEnergy, Mlp};
-use crate::rng::{Draws, Stream};
+use crate::energy::{Energy, LevelEnergy};
+use crate::rng::Stream;
 use crate::sampler::{Kernel, Labelled, MixtureMoved, Noise, run};
 use burn::tensor::{Device, Tensor};
 
@@ -31,7 +31,7 @@ impl ForwardStep {
         [&self.signal, &self.variance].map(|row| of_level(member, row))
     }
 
-    /// `energy` at the levels of `member`, given the points `above` `[n, 2]`.
+    /// `energy` at the levels of `member`, given the points `above` `[n, d]`.
     pub fn given<'a, E>(
         &self,
         energy: &'a E,
@@ -47,19 +47,17 @@ impl ForwardStep {
         }
     }
 
-    /// A draw y of the level above for points of the batch, `[n, 2]`.
-    pub(super) fn noised(&self, u: &Update) -> Tensor<2> {
-        let [n, _] = u.data.x.dims();
+    /// A draw y of the level above for points of the batch, `[n, d]`.
+    pub(super) fn noised<N>(&self, u: &Update<N>) -> Tensor<2> {
         let [a, b] = self.at(&u.data.member);
-        let z = Draws::new(u.seed, Stream::Diffuse, u.iteration).normals(2 * n);
-        u.data.x.clone() * a + points(z, u.device) * b.sqrt()
+        u.data.x.clone() * a + u.normals(Stream::Diffuse, 1) * b.sqrt()
     }
 }
 
-/// Langevin dynamics from `chains` on the energy given the points `above` `[n, 2]`, with proposal
+/// Langevin dynamics from `chains` on the energy given the points `above` `[n, d]`, with proposal
 /// deviations `steps` `[levels]` and as many transitions as `noise` has draws for.
-pub fn recover(
-    model: &Mlp,
+pub fn recover<M: LevelEnergy>(
+    model: &M,
     forward: &ForwardStep,
     kernel: Kernel,
     chains: Labelled,
@@ -88,7 +86,7 @@ pub(super) fn of_level(member: &Tensor<2>, row: &Tensor<2>) -> Tensor<2> {
 /// The energy of points given the noisier points they became.
 pub struct Conditional<'a, E> {
     pub energy: &'a E,
-    /// y `[n, 2]`.
+    /// y `[n, d]`.
     pub above: Tensor<2>,
     /// a and b, `[n, 1]`.
     pub signal: Tensor<2>,

@@ -3,7 +3,7 @@
 //! Invariant: a loss is one number and a gradient over the flat buffer; how it was found (by kernels
 //! or by automatic differentiation) shows in nothing but rounding.
 
-use crate::energy::{Architecture, Energy, LevelEnergy, Mlp};
+use crate::energy::{Energy, Trainable};
 use crate::sampler::Labelled;
 use burn::tensor::Tensor;
 
@@ -24,45 +24,40 @@ impl Contrast {
 }
 
 /// `mean E(data) - mean E(negatives)`: one forward and one backward pass over both, stacked.
-pub fn contrast(
-    architecture: &Architecture,
-    flat: &Tensor<1>,
-    data: &Labelled,
-    negatives: &Labelled,
-) -> Contrast {
-    let device = flat.device();
+pub fn contrast<N: Trainable>(model: &N, data: &Labelled, negatives: &Labelled) -> Contrast {
+    let device = data.x.device();
     let sign = |batch: &Labelled, sign: f32| {
         let [n, _] = batch.x.dims();
         Tensor::<1>::full([n], sign / n as f32, &device)
     };
     let weight = Tensor::cat(vec![sign(data, 1.0), sign(negatives, -1.0)], 0);
     let points = stack(&[data, negatives]);
-    let model = Mlp::new(architecture, flat);
     if let Some((loss, gradient)) = model.weighted_sum(&points.x, &points.member, &weight) {
         return Contrast { loss, gradient };
     }
-    weigh(architecture, flat, &points, |energies| {
+    weigh(model, &points, |energies| {
         ((energies * weight.clone()).sum(), weight.clone())
     })
 }
 
 /// A loss that is a function of energies alone. `rule` takes the energies `[n]` of `points` and gives
 /// the loss `[1]` and its derivative in each energy `[n]`.
-pub fn weigh(
-    architecture: &Architecture,
-    flat: &Tensor<1>,
+pub fn weigh<N: Trainable>(
+    model: &N,
     points: &Labelled,
     rule: impl Fn(Tensor<1>) -> (Tensor<1>, Tensor<1>),
 ) -> Contrast {
     let Labelled { x, member } = points;
-    let model = Mlp::new(architecture, flat);
-    if model.has_kernels() {
-        let (loss, weight) = rule(model.at(member.clone()).energy(x.clone()));
-        if let Some((_, gradient)) = model.weighted_sum(x, member, &weight) {
-            return Contrast { loss, gradient };
-        }
+    let mut found = None;
+    let gradient = model.weigh(x, member, &mut |energies| {
+        let (loss, weight) = rule(energies);
+        found = Some(loss);
+        weight
+    });
+    if let (Some(loss), Some(gradient)) = (found, gradient) {
+        return Contrast { loss, gradient };
     }
-    let model = Mlp::tracked(architecture, flat);
+    let model = model.tracked();
     let energies = model
         .at(member.clone().autodiff())
         .energy(x.clone().autodiff());
@@ -70,23 +65,58 @@ pub fn weigh(
     let mut gradients = (energies * weight.autodiff()).sum().backward();
     Contrast {
         loss,
-        gradient: model.gradient(&mut gradients, 0),
+        gradient: model.gradient(&mut gradients),
     }
 }
 
-/// A loss `[1]` of a network that tracks gradients; for losses with derivatives of the energy in them.
-/// Tensors that `loss` brings in must be marked by `autodiff()`.
-pub fn differentiate(
-    architecture: &Architecture,
-    flat: &Tensor<1>,
-    loss: impl FnOnce(&Mlp) -> Tensor<1>,
+/// A loss `[1]` that is a function of energies `[n]` and of their gradients `[n, d]` at `points`. Tensors
+/// that `loss` brings in must be marked by `autodiff()`.
+pub fn slopes<N: Trainable>(
+    model: &N,
+    points: &Labelled,
+    loss: impl Fn(Tensor<1>, Tensor<2>) -> Tensor<1>,
 ) -> Contrast {
-    let model = Mlp::tracked(architecture, flat);
+    let Labelled { x, member } = points;
+    let mut found = None;
+    let gradient = model.slopes(x, member, &mut |energies, grad| {
+        let leaves = (
+            energies.autodiff().require_grad(),
+            grad.autodiff().require_grad(),
+        );
+        let value = loss(leaves.0.clone(), leaves.1.clone());
+        let mut gradients = value.backward();
+        found = Some(value.inner());
+        // A loss may leave one of the two aside.
+        (
+            leaves
+                .0
+                .grad_remove(&mut gradients)
+                .unwrap_or_else(|| leaves.0.inner().zeros_like()),
+            leaves
+                .1
+                .grad_remove(&mut gradients)
+                .unwrap_or_else(|| leaves.1.inner().zeros_like()),
+        )
+    });
+    if let (Some(loss), Some(gradient)) = (found, gradient) {
+        return Contrast { loss, gradient };
+    }
+    differentiate(model, |model| {
+        let at = model.at(member.clone().autodiff());
+        let (energies, grad) = at.energy_and_grad(x.clone().autodiff());
+        loss(energies, grad)
+    })
+}
+
+/// A loss `[1]` of a network that tracks gradients; for losses with other derivatives of the energy in
+/// them. Tensors that `loss` brings in must be marked by `autodiff()`.
+pub fn differentiate<N: Trainable>(model: &N, loss: impl FnOnce(&N) -> Tensor<1>) -> Contrast {
+    let model = model.tracked();
     let loss = loss(&model);
     let mut gradients = loss.backward();
     Contrast {
         loss: loss.inner(),
-        gradient: model.gradient(&mut gradients, 0),
+        gradient: model.gradient(&mut gradients),
     }
 }
 

@@ -36,8 +36,8 @@ pub(super) struct Corrected {
 
 impl<M: LevelEnergy> Correction<'_, M> {
     /// One choice among the point and proposals, then MALA steps with deviations `step` `[n, 1]`.
-    pub fn run(&self, x: Tensor<2>, step: &Tensor<2>, u: &Update) -> Corrected {
-        let [n, _] = x.dims();
+    pub fn run<N>(&self, x: Tensor<2>, step: &Tensor<2>, u: &Update<N>) -> Corrected {
+        let [n, d] = x.dims();
         let x = match u.proposals {
             0 => x,
             _ => self.resample(x, u),
@@ -47,7 +47,7 @@ impl<M: LevelEnergy> Correction<'_, M> {
             return Corrected { x, accepted };
         }
         let streams = [Stream::Proposal, Stream::Accept];
-        let noise = Noise::draw(u.seed, streams, u.iteration, [u.correction, n], u.device);
+        let noise = Noise::draw(u.seed, streams, u.iteration, [u.correction, n, d], u.device);
         let energy = self.model.at(self.member.clone());
         let energy = self.forward.given(&energy, self.member, self.above.clone());
         let Moved { x, accepted, .. } = run(Kernel::Mala, &energy, x, step, &noise);
@@ -57,7 +57,7 @@ impl<M: LevelEnergy> Correction<'_, M> {
     /// Chooses among the points and draws from a mixture of Gaussians around fresh points of the
     /// generator, with chances in proportion to target over mixture: iterated sampling importance
     /// resampling (Andrieu, Lee & Vihola 2018, Bernoulli 24:842), which keeps the target.
-    fn resample(&self, x: Tensor<2>, u: &Update) -> Tensor<2> {
+    fn resample<N>(&self, x: Tensor<2>, u: &Update<N>) -> Tensor<2> {
         let [n, _] = x.dims();
         let draws = |stream| Draws::new(u.seed, stream, u.iteration);
         let centres = self.centres(u);
@@ -90,7 +90,7 @@ impl<M: LevelEnergy> Correction<'_, M> {
     }
 
     /// Fresh points of the generator, `[n, centres, 2]`, before their noise.
-    fn centres(&self, u: &Update) -> Tensor<3> {
+    fn centres<N>(&self, u: &Update<N>) -> Tensor<3> {
         let above = self.above.clone().repeat_dim(0, CENTRES);
         let member = self.member.clone().repeat_dim(0, CENTRES);
         let [rows, _] = above.dims();
@@ -188,7 +188,7 @@ mod tests {
         let u = Update {
             proposals: 8,
             correction: 2,
-            ..update(&architecture, &flat, &model, &steps, &data, &device)
+            ..update(&model, &steps, &data, &device)
         };
         let step = Tensor::full([n, 1], 0.5, &device);
         let moved = correction.run(x.clone(), &step, &u).x;

@@ -3,14 +3,15 @@
 //! mixture sampler between updates.
 
 use super::{Found, Objective, ReplayBuffer, Start, Update};
+use crate::energy::Trainable;
 
 pub(super) struct DaEbm {
     pub start: Start,
     pub buffer: ReplayBuffer,
 }
 
-impl Objective for DaEbm {
-    fn descend(&mut self, u: &Update) -> Found {
+impl<N: Trainable> Objective<N> for DaEbm {
+    fn descend(&mut self, u: &Update<N>) -> Found {
         Found::against(self.buffer.advance(self.start, u.jump, u), u)
     }
 

@@ -8,12 +8,12 @@
 //! from each level to the next.
 
 use super::conditional::{of_level, per_level};
-use super::contrast::{differentiate, stack, weigh};
+use super::contrast::{differentiate, slopes, stack, weigh};
 use super::energy_discrepancy::{Ranking, candidates};
 use super::follow::Loss;
 use super::{Contrast, Update};
 use crate::diffusion::Schedule;
-use crate::energy::{Energy, LevelEnergy, Mlp, MlpAt};
+use crate::energy::{Energy, LevelEnergy, Mlp, MlpAt, Trainable};
 use crate::rng::{Draws, Stream};
 use crate::sampler::Labelled;
 use crate::settings::{Key, Settings};
@@ -59,7 +59,7 @@ impl Diffusion {
     }
 
     /// What the Fokker-Planck equation of U adds to the energy in unit time, up to a constant:
-    /// `(lap E - |grad E|²)/2`, and for VP `+ x.grad E/2`. `[n]`, from points and gradients `[n, 2]`
+    /// `(lap E - |grad E|²)/2`, and for VP `+ x.grad E/2`. `[n]`, from points and gradients `[n, d]`
     /// and Laplacians `[n]`.
     pub fn drift_of_energy(self, x: Tensor<2>, grad: Tensor<2>, laplacian: Tensor<1>) -> Tensor<1> {
         let row_sum = |t: Tensor<2>| t.sum_dim(1).squeeze_dim::<1>(1);
@@ -80,9 +80,40 @@ impl Diffusion {
     ) -> Tensor<1> {
         difference / time - self.drift_of_energy(at, grad, laplacian)
     }
+
+    /// The sum of `rate` `[n, 1]` times one step from points to noised ones, with Stein's estimate of the
+    /// Laplacian from the noise `z` `[n, d]`.
+    pub(super) fn stein_step<N: Trainable>(
+        self,
+        model: &N,
+        [points, noised]: [&Labelled; 2],
+        z: &Tensor<2>,
+        k: &Transition,
+        rate: &Tensor<2>,
+    ) -> Contrast {
+        let row = |t: &Tensor<2>| {
+            let [n, _] = t.dims();
+            t.clone().reshape([n])
+        };
+        let rate_of_time = row(rate) / row(&k.time);
+        let above = weigh(model, points, |energies| {
+            (
+                (energies * rate_of_time.clone()).sum(),
+                rate_of_time.clone(),
+            )
+        });
+        let below = slopes(model, noised, |energies, grad| {
+            let tracked = |t: Tensor<1>| t.autodiff();
+            let laplacian = stein(z.clone().autodiff(), grad.clone(), tracked(row(&k.noise)));
+            let at = (noised.x.clone().autodiff(), grad, laplacian);
+            let loss = self.one_step(energies.neg(), tracked(row(&k.time)), at);
+            (loss * tracked(row(rate))).sum()
+        });
+        above.plus(below)
+    }
 }
 
-/// Stein's estimate of the Laplacian `[n]`, `z.grad E(y)/s`, for noise `z` `[n, 2]` of deviation `s` in y.
+/// Stein's estimate of the Laplacian `[n]`, `z.grad E(y)/s`, for noise `z` `[n, d]` of deviation `s` in y.
 pub fn stein(z: Tensor<2>, grad: Tensor<2>, noise: Tensor<1>) -> Tensor<1> {
     (z * grad).sum_dim(1).squeeze_dim::<1>(1) / noise
 }
@@ -145,38 +176,39 @@ impl Dcd {
     }
 }
 
-impl Loss for Dcd {
-    fn contrast(&self, u: &Update) -> Contrast {
+impl Loss<Mlp> for Dcd {
+    fn contrast(&self, u: &Update<Mlp>) -> Contrast {
         let tau = self.times(u);
         if self.estimator == Estimator::Exact {
             // Backwards from y, x' = (y + s z')/a is x + sqrt(tau) (z + z') whatever the diffusion.
             let key = [u.seed, u.iteration];
             let points = candidates(u.data, &tau.sqrt(), self.ranking.negatives, key);
-            return weigh(u.architecture, u.flat, &points, |energies| {
-                self.ranking.rule(energies)
-            });
+            return weigh(u.model, &points, |energies| self.ranking.rule(energies));
         }
         let [n, _] = u.data.x.dims();
         let k = self.diffusion.transition(tau);
-        let z = normals(u, Stream::Diffuse, n);
+        let z = u.normals(Stream::Diffuse, 1);
         let y = u.data.x.clone() * k.signal.clone() + z.clone() * k.noise.clone();
+        let noised = |x: Tensor<2>| Labelled {
+            x,
+            member: u.data.member.clone(),
+        };
         match self.estimator {
             Estimator::Anti => self.antithetic(u, y, &k),
-            Estimator::Uncorrected => {
-                let noised = Labelled {
-                    x: y,
-                    member: u.data.member.clone(),
-                };
-                super::contrast(u.architecture, u.flat, u.data, &noised)
+            Estimator::Uncorrected => super::contrast(u.model, u.data, &noised(y)),
+            Estimator::FpStein => {
+                let rate = Tensor::full([n, 1], 1.0 / n as f32, u.device);
+                let points = [u.data, &noised(y)];
+                self.diffusion.stein_step(u.model, points, &z, &k, &rate)
             }
-            _ => self.one_step(u, y, z, &k),
+            _ => self.one_step(u, y, &k),
         }
     }
 }
 
 impl Dcd {
     /// The noise variance of each point, `[n, 1]`.
-    fn times(&self, u: &Update) -> Tensor<2> {
+    fn times(&self, u: &Update<Mlp>) -> Tensor<2> {
         let range = match &self.times {
             Times::ByLevel(tau) => {
                 let tau = per_level(tau.len(), &|t| tau[t], u.device);
@@ -195,42 +227,34 @@ impl Dcd {
     }
 
     /// `E(x) - (E₊ + E₋)/2 + (E₊ - E₋)²/8` over the time, with `E± = E((y ± s z')/a)`.
-    fn antithetic(&self, u: &Update, y: Tensor<2>, k: &Transition) -> Contrast {
+    fn antithetic(&self, u: &Update<Mlp>, y: Tensor<2>, k: &Transition) -> Contrast {
         let [n, _] = y.dims();
-        let offset = normals(u, Stream::Negatives, n) * k.noise.clone();
+        let offset = u.normals(Stream::Negatives, 1) * k.noise.clone();
         let at = |x: Tensor<2>| Labelled {
             x: x / k.signal.clone(),
             member: u.data.member.clone(),
         };
         let points = stack(&[u.data, &at(y.clone() + offset.clone()), &at(y - offset)]);
         let rate = k.time.clone().recip().reshape([n]) / n as f32;
-        weigh(u.architecture, u.flat, &points, |energies| {
-            antithetic(energies, &rate)
-        })
+        weigh(u.model, &points, |energies| antithetic(energies, &rate))
     }
 
-    /// `E(x) - E(y) - T (drift of U)` over the time.
-    fn one_step(&self, u: &Update, y: Tensor<2>, z: Tensor<2>, k: &Transition) -> Contrast {
+    /// `E(x) - E(y) - T (drift of U)` over the time, with the exact Laplacian.
+    fn one_step(&self, u: &Update<Mlp>, y: Tensor<2>, k: &Transition) -> Contrast {
         let [n, _] = y.dims();
         let tracked = |t: &Tensor<2>| t.clone().autodiff();
-        let (x, y, z) = (tracked(&u.data.x), tracked(&y), tracked(&z));
-        let noise = k.noise.clone().reshape([n]).autodiff();
+        let (x, y) = (tracked(&u.data.x), tracked(&y));
         let time = k.time.clone().reshape([n]).autodiff();
         let member = tracked(&u.data.member);
-        differentiate(u.architecture, u.flat, |model: &Mlp| {
+        differentiate(u.model, |model: &Mlp| {
             let at = model.at(member);
-            let (difference, of_drift) = if self.estimator == Estimator::FpStein {
-                let (below, grad) = at.energy_and_grad(y.clone());
-                let laplacian = stein(z, grad.clone(), noise);
-                (at.energy(x) - below, (y, grad, laplacian))
-            } else {
-                let place = match self.estimator {
-                    Estimator::FpClean => x.clone(),
-                    _ => y.clone(),
-                };
-                let (grad, laplacian) = curvature(&at, place.clone());
-                (at.energy(x) - at.energy(y), (place, grad, laplacian))
+            let place = match self.estimator {
+                Estimator::FpClean => x.clone(),
+                _ => y.clone(),
             };
+            let (grad, laplacian) = curvature(&at, place.clone());
+            let difference = at.energy(x) - at.energy(y);
+            let of_drift = (place, grad, laplacian);
             self.diffusion.one_step(difference, time, of_drift).mean()
         })
     }
@@ -267,10 +291,4 @@ fn curvature(at: &MlpAt, x: Tensor<2>) -> (Tensor<2>, Tensor<1>) {
         Tensor::stack(vec![h.first, v.first], 1),
         h.second + v.second,
     )
-}
-
-/// `[n, 2]` standard normals of this iteration.
-fn normals(u: &Update, stream: Stream, n: usize) -> Tensor<2> {
-    let z = Draws::new(u.seed, stream, u.iteration).normals(2 * n);
-    super::points(z, u.device)
 }

@@ -7,7 +7,7 @@
 //! paper's E is a negative energy: here, as everywhere, energies are low where likely.
 
 use super::conditional::{ForwardStep, of_level, per_level};
-use super::contrast::differentiate;
+use super::contrast::slopes;
 use super::correction::{Corrected, Correction};
 use super::generator::{Generator, GeneratorNoise};
 use super::player::{ARRAYS, Player};
@@ -122,7 +122,7 @@ impl Ddaebm {
     }
 
     /// The generator's pass over a batch, ready for both players.
-    fn round(&self, u: &Update, network: Perceptron) -> Round {
+    fn round(&self, u: &Update<Mlp>, network: Perceptron) -> Round {
         let [n, _] = u.data.x.dims();
         let member = &u.data.member;
         let above = self.forward.noised(u);
@@ -145,7 +145,7 @@ impl Ddaebm {
 
     /// The generator's points on their way to draws of the conditional energy, and accepted shares
     /// `[levels, 2]`. The paper leaves them where they are.
-    fn corrected(&self, u: &Update, round: &Round) -> MixtureMoved {
+    fn corrected(&self, u: &Update<Mlp>, round: &Round) -> MixtureMoved {
         let member = &u.data.member;
         let correction = Correction {
             generator: &self.generator,
@@ -172,7 +172,7 @@ impl Ddaebm {
 
     /// The loss of generator and posterior (notes, 2.2): energy (a), entropy bound (b), and with
     /// Jeffrey the two terms of the ELBO, reconstruction (c) and latent divergence (d).
-    fn loss(&self, u: &Update, model: &Mlp, round: &Round, encoder: &Perceptron) -> Tensor<1> {
+    fn loss(&self, u: &Update<Mlp>, model: &Mlp, round: &Round, encoder: &Perceptron) -> Tensor<1> {
         let [n, _] = u.data.x.dims();
         let member = &u.data.member;
         let energy = model.at(member.clone());
@@ -223,10 +223,10 @@ impl Ddaebm {
     }
 }
 
-impl Objective for Ddaebm {
+impl Objective<Mlp> for Ddaebm {
     /// `mean E(x_k) - mean E(fake) + γ_k/2 mean |∂E/∂x_k|²`. The paper's penalty is on the gradient of
     /// the conditional log-density; its extra term has no weights in expectation (notes, 2.1).
-    fn descend(&mut self, u: &Update) -> Found {
+    fn descend(&mut self, u: &Update<Mlp>) -> Found {
         let [n, _] = u.data.x.dims();
         let member = &u.data.member;
         let network = Perceptron::tracked(&self.network.shape, &self.network.flat);
@@ -234,12 +234,10 @@ impl Objective for Ddaebm {
         let fakes = self.corrected(u, &round);
         self.round = Some(round);
         let weight = of_level(member, &self.penalty) / n as f64;
-        let penalty = differentiate(u.architecture, u.flat, |model: &Mlp| {
-            let at = model.at(member.clone().autodiff());
-            let (_, grad) = at.energy_and_grad(u.data.x.clone().autodiff());
-            flattening(grad, weight.autodiff())
+        let penalty = slopes(u.model, u.data, |_, grad| {
+            flattening(grad, weight.clone().autodiff())
         });
-        let linear = contrast(u.architecture, u.flat, u.data, &fakes.chains);
+        let linear = contrast(u.model, u.data, &fakes.chains);
 
         if self.samples.is_none() || u.iteration.is_multiple_of(SHOW_EVERY) {
             let key = [u.seed, u.iteration];
@@ -259,7 +257,7 @@ impl Objective for Ddaebm {
         }
     }
 
-    fn respond(&mut self, u: &Update, model: &Mlp) {
+    fn respond(&mut self, u: &Update<Mlp>, model: &Mlp) {
         let Some(round) = self.round.take() else {
             return;
         };

@@ -13,7 +13,6 @@ fn values<const D: usize>(t: Tensor<D>) -> Vec<f32> {
 
 struct Table {
     objective: Ddaebm,
-    architecture: Architecture,
     flat: Tensor<1>,
     model: Mlp,
     steps: Tensor<1>,
@@ -42,7 +41,6 @@ impl Table {
         Self {
             objective: Ddaebm::new(&s, &schedule, 0.01, &device),
             model: Mlp::new(&architecture, &flat),
-            architecture,
             flat,
             steps: Tensor::ones([schedule.levels()], &device),
             data: Labelled {
@@ -53,10 +51,8 @@ impl Table {
         }
     }
 
-    fn update(&self) -> Update<'_> {
+    fn update(&self) -> Update<'_, Mlp> {
         let Self {
-            architecture,
-            flat,
             model,
             steps,
             data,
@@ -65,7 +61,7 @@ impl Table {
         } = self;
         Update {
             entropy: 0.7,
-            ..update(architecture, flat, model, steps, data, device)
+            ..update(model, steps, data, device)
         }
     }
 

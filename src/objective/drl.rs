@@ -6,6 +6,7 @@
 
 use super::conditional::{ForwardStep, recover};
 use super::{Found, Objective, Update};
+use crate::energy::Trainable;
 use crate::rng::Stream;
 use crate::sampler::{Labelled, Noise};
 
@@ -13,12 +14,18 @@ pub(super) struct RecoveryLikelihood {
     pub forward: ForwardStep,
 }
 
-impl Objective for RecoveryLikelihood {
-    fn descend(&mut self, u: &Update) -> Found {
-        let [n, _] = u.data.x.dims();
+impl<N: Trainable> Objective<N> for RecoveryLikelihood {
+    fn descend(&mut self, u: &Update<N>) -> Found {
+        let [n, d] = u.data.x.dims();
         let above = self.forward.noised(u);
         let streams = [Stream::Proposal, Stream::Accept];
-        let noise = Noise::draw(u.seed, streams, u.iteration, [u.transitions, n], u.device);
+        let noise = Noise::draw(
+            u.seed,
+            streams,
+            u.iteration,
+            [u.transitions, n, d],
+            u.device,
+        );
         let chains = Labelled {
             x: above.clone(),
             member: u.data.member.clone(),

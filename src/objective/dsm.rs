@@ -3,11 +3,12 @@
 //!
 //! Invariant: the minimum is `-log` of the data's density blurred by the noise, up to a constant.
 
-use super::contrast::differentiate;
+use super::contrast::slopes;
 use super::follow::Loss;
-use super::{Contrast, Update, points};
-use crate::energy::{Energy, LevelEnergy};
-use crate::rng::{Draws, Stream};
+use super::{Contrast, Update};
+use crate::energy::Trainable;
+use crate::rng::Stream;
+use crate::sampler::Labelled;
 use burn::tensor::Tensor;
 
 pub(super) struct DenoisingScoreMatching {
@@ -15,21 +16,20 @@ pub(super) struct DenoisingScoreMatching {
     pub sigma: f64,
 }
 
-impl Loss for DenoisingScoreMatching {
-    fn contrast(&self, u: &Update) -> Contrast {
-        let [n, _] = u.data.x.dims();
-        let z = Draws::new(u.seed, Stream::Diffuse, u.iteration).normals(2 * n);
-        let z = points(z, u.device);
-        let y = (u.data.x.clone() + z.clone() * self.sigma).autodiff();
-        let (z, member) = (z.autodiff(), u.data.member.clone().autodiff());
-        differentiate(u.architecture, u.flat, |model| {
-            let (_, grad) = model.at(member).energy_and_grad(y);
-            denoising(grad, z, self.sigma)
+impl<N: Trainable> Loss<N> for DenoisingScoreMatching {
+    fn contrast(&self, u: &Update<N>) -> Contrast {
+        let z = u.normals(Stream::Diffuse, 1);
+        let noised = Labelled {
+            x: u.data.x.clone() + z.clone() * self.sigma,
+            member: u.data.member.clone(),
+        };
+        slopes(u.model, &noised, |_, grad| {
+            denoising(grad, z.clone().autodiff(), self.sigma)
         })
     }
 }
 
-/// `mean ½ |σ ∂E/∂y - z|²` `[1]` of gradients at noised points and the noise, `[n, 2]`.
+/// `mean ½ |σ ∂E/∂y - z|²` `[1]` of gradients at noised points and the noise, `[n, d]`.
 pub fn denoising(grad: Tensor<2>, z: Tensor<2>, sigma: f64) -> Tensor<1> {
     let [n, _] = z.dims();
     (grad * sigma - z).powi_scalar(2).sum() / (2 * n) as f32

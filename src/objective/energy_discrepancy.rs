@@ -7,6 +7,7 @@
 use super::contrast::{stack, weigh};
 use super::follow::Loss;
 use super::{Contrast, Update};
+use crate::energy::Trainable;
 use crate::rng::{Draws, Stream};
 use crate::sampler::Labelled;
 use burn::tensor::{Tensor, TensorData};
@@ -45,14 +46,14 @@ impl Ranking {
     }
 }
 
-/// Points `[n, 2]` and below them their negatives `x + s (z + z_j)`, `[(1 + M) n, 2]`, with noise
+/// Points `[n, d]` and below them their negatives `x + s (z + z_j)`, `[(1 + M) n, d]`, with noise
 /// deviations `s` `[n, 1]`: one z a point, shared by its M negatives. `key` is seed and iteration.
 pub fn candidates(data: &Labelled, deviation: &Tensor<2>, m: usize, key: [u64; 2]) -> Labelled {
-    let [n, _] = data.x.dims();
+    let [n, d] = data.x.dims();
     let device = data.x.device();
     let normals = |stream, count: usize| {
-        let z = Draws::new(key[0], stream, key[1]).normals(2 * n * count);
-        Tensor::<2>::from_data(TensorData::new(z, [n * count, 2]), &device)
+        let z = Draws::new(key[0], stream, key[1]).normals(d * n * count);
+        Tensor::<2>::from_data(TensorData::new(z, [n * count, d]), &device)
     };
     let y = data.x.clone() + normals(Stream::Diffuse, 1) * deviation.clone();
     let spread = normals(Stream::Negatives, m) * deviation.clone().repeat_dim(0, m);
@@ -69,14 +70,12 @@ pub(super) struct EnergyDiscrepancy {
     pub tau: f64,
 }
 
-impl Loss for EnergyDiscrepancy {
-    fn contrast(&self, u: &Update) -> Contrast {
+impl<N: Trainable> Loss<N> for EnergyDiscrepancy {
+    fn contrast(&self, u: &Update<N>) -> Contrast {
         let [n, _] = u.data.x.dims();
         let deviation = Tensor::full([n, 1], self.tau.sqrt() as f32, u.device);
         let key = [u.seed, u.iteration];
         let points = candidates(u.data, &deviation, self.ranking.negatives, key);
-        weigh(u.architecture, u.flat, &points, |energies| {
-            self.ranking.rule(energies)
-        })
+        weigh(u.model, &points, |energies| self.ranking.rule(energies))
     }
 }

@@ -4,15 +4,16 @@
 //! moment, so where they stand says what a persistent chain would make of it.
 
 use super::{Contrast, Found, Objective, ReplayBuffer, Start, Update};
+use crate::energy::Trainable;
 use crate::sampler::{JumpKind, Kernel};
 
 /// Iterations between two moves of the followers.
 const EVERY: u64 = 10;
 
 /// A loss that needs no chains.
-pub(super) trait Loss {
+pub(super) trait Loss<N> {
     /// The loss of a batch and its gradient.
-    fn contrast(&self, u: &Update) -> Contrast;
+    fn contrast(&self, u: &Update<N>) -> Contrast;
 }
 
 pub(super) struct ChainFree<L> {
@@ -20,8 +21,8 @@ pub(super) struct ChainFree<L> {
     pub followers: ReplayBuffer,
 }
 
-impl<L: Loss> Objective for ChainFree<L> {
-    fn descend(&mut self, u: &Update) -> Found {
+impl<N: Trainable, L: Loss<N>> Objective<N> for ChainFree<L> {
+    fn descend(&mut self, u: &Update<N>) -> Found {
         let moved = u.iteration.is_multiple_of(EVERY).then(|| {
             let followed = Update {
                 kernel: match u.kernel {

@@ -18,6 +18,7 @@ mod dsm;
 mod energy_discrepancy;
 mod follow;
 mod generator;
+mod levels;
 mod nce;
 mod pcd;
 mod player;
@@ -26,19 +27,20 @@ mod ssm;
 pub use adam::{Adam, AdamSettings, averaged, clip_to_norm, learning_rate, rate_factor};
 pub use buffer::ReplayBuffer;
 pub use conditional::{Conditional, ForwardStep, recover};
-pub use contrast::{Contrast, contrast, differentiate, weigh};
+pub use contrast::{Contrast, contrast, differentiate, slopes, weigh};
 pub use dcd::{Diffusion, antithetic, stein};
 pub use ddaebm::{flattening, latent_divergence, latent_miss, penalty_for, reconstruction};
 pub use dsm::denoising;
 pub use energy_discrepancy::{Ranking, candidates};
 pub(crate) use generator::KEYS;
 pub use generator::{Generator, GeneratorNoise};
+pub use levels::LevelDcd;
 pub use nce::told_from_noise;
 pub use ssm::sliced;
 
 use crate::data::Density;
 use crate::diffusion::Schedule;
-use crate::energy::{Architecture, Mlp, Perceptron, membership_of_labels};
+use crate::energy::{Mlp, Perceptron, Trainable, membership_of_labels};
 use crate::rng::{Draws, Stream};
 use crate::sampler::{JumpKind, Kernel, Labelled, MixtureMoved};
 use crate::settings::{Key, Settings};
@@ -46,19 +48,16 @@ use burn::tensor::{Device, Tensor, TensorData};
 use follow::{ChainFree, Loss};
 
 /// What an objective may use at one iteration.
-#[derive(Clone, Copy)]
-pub struct Update<'a> {
-    pub architecture: &'a Architecture,
-    /// The energy's flat buffer, and the network on it.
-    pub flat: &'a Tensor<1>,
-    pub model: &'a Mlp,
+pub struct Update<'a, N> {
+    /// The energy at its present weights.
+    pub model: &'a N,
     /// `[levels]` proposal deviations.
     pub steps: &'a Tensor<1>,
     pub kernel: Kernel,
     pub jump: JumpKind,
     /// Transitions per update, K.
     pub transitions: usize,
-    /// The batch of (diffused) data, `[n, 2]` and `[n, levels]`.
+    /// The batch of (diffused) data, `[n, d]` and `[n, levels]`.
     pub data: &'a Labelled,
     pub seed: u64,
     pub iteration: u64,
@@ -78,6 +77,23 @@ pub struct Update<'a> {
     pub device: &'a Device,
 }
 
+impl<N> Clone for Update<'_, N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<N> Copy for Update<'_, N> {}
+
+impl<N> Update<'_, N> {
+    /// Standard normals of this iteration for the batch's points, `count` times over, `[count n, d]`.
+    fn normals(&self, stream: Stream, count: usize) -> Tensor<2> {
+        let [n, d] = self.data.x.dims();
+        let z = Draws::new(self.seed, stream, self.iteration).normals(n * count * d);
+        Tensor::from_data(TensorData::new(z, [n * count, d]), self.device)
+    }
+}
+
 /// What an objective found at one iteration.
 pub struct Found {
     pub contrast: Contrast,
@@ -87,21 +103,21 @@ pub struct Found {
 
 impl Found {
     /// The contrast of the data with chains that just moved.
-    fn against(moved: MixtureMoved, u: &Update) -> Self {
+    fn against<N: Trainable>(moved: MixtureMoved, u: &Update<N>) -> Self {
         Self {
-            contrast: contrast(u.architecture, u.flat, u.data, &moved.chains),
+            contrast: contrast(u.model, u.data, &moved.chains),
             moved: Some(moved),
         }
     }
 }
 
-/// A training method.
-pub trait Objective {
+/// A training method for networks N.
+pub trait Objective<N> {
     /// The loss of one update, and its gradient.
-    fn descend(&mut self, update: &Update) -> Found;
+    fn descend(&mut self, update: &Update<N>) -> Found;
 
     /// The turn of the other networks, against the energy after its step.
-    fn respond(&mut self, _update: &Update, _model: &Mlp) {}
+    fn respond(&mut self, _update: &Update<N>, _model: &N) {}
 
     /// The chains that persist between iterations, if any do.
     fn buffer(&self) -> Option<&ReplayBuffer> {
@@ -183,7 +199,7 @@ pub fn objective(
     schedule: &Schedule,
     density: &Density,
     device: &Device,
-) -> Box<dyn Objective> {
+) -> Box<dyn Objective<Mlp>> {
     let start = match settings.choice(Key::Start) {
         "data" => Start::Data,
         _ => Start::Noise,
@@ -251,11 +267,19 @@ fn chain_free(
     schedule: &Schedule,
     density: &Density,
     device: &Device,
-    loss: impl Loss + 'static,
-) -> Box<dyn Objective> {
+    loss: impl Loss<Mlp> + 'static,
+) -> Box<dyn Objective<Mlp>> {
     Box::new(ChainFree {
         loss,
         followers: buffer(settings, schedule, density, Start::Noise, device),
+    })
+}
+
+/// DA-EBM's training of one energy over points and levels, from these chains on.
+pub fn joint<N: Trainable>(buffer: ReplayBuffer) -> Box<dyn Objective<N>> {
+    Box::new(da_ebm::DaEbm {
+        start: Start::Noise,
+        buffer,
     })
 }
 

@@ -6,8 +6,9 @@
 
 use super::contrast::{stack, weigh};
 use super::follow::Loss;
-use super::{Contrast, Update, points};
-use crate::rng::{Draws, Stream};
+use super::{Contrast, Update};
+use crate::energy::Trainable;
+use crate::rng::Stream;
 use crate::sampler::Labelled;
 use burn::tensor::{Tensor, activation};
 use std::f64::consts::TAU;
@@ -19,14 +20,13 @@ pub(super) struct NoiseContrastive {
     pub ratio: usize,
 }
 
-impl Loss for NoiseContrastive {
+impl<N: Trainable> Loss<N> for NoiseContrastive {
     /// `mean softplus(-h(x)) + M mean softplus(h(y))` with the log odds `h = -E - log(M p_noise)`.
-    fn contrast(&self, u: &Update) -> Contrast {
+    fn contrast(&self, u: &Update<N>) -> Contrast {
         let [n, _] = u.data.x.dims();
         let m = self.ratio;
-        let z = Draws::new(u.seed, Stream::Negatives, u.iteration).normals(2 * n * m);
         let noise = Labelled {
-            x: points(z, u.device) * self.spread,
+            x: u.normals(Stream::Negatives, m) * self.spread,
             member: u.data.member.clone().repeat_dim(0, m),
         };
         let both = stack(&[u.data, &noise]);
@@ -35,7 +35,7 @@ impl Loss for NoiseContrastive {
             * (-0.5 / variance)
             - (TAU * variance).ln();
         let log_ratio = (m as f64).ln();
-        weigh(u.architecture, u.flat, &both, |energies| {
+        weigh(u.model, &both, |energies| {
             told_from_noise(energies, log_noise.clone() + log_ratio, n)
         })
     }

@@ -2,6 +2,7 @@
 //! (Du & Mordatch 2019, arXiv 1903.08689).
 
 use super::{Found, Objective, ReplayBuffer, Start, Update};
+use crate::energy::Trainable;
 use crate::sampler::JumpKind;
 
 pub(super) struct PersistentContrastiveDivergence {
@@ -9,8 +10,8 @@ pub(super) struct PersistentContrastiveDivergence {
     pub buffer: ReplayBuffer,
 }
 
-impl Objective for PersistentContrastiveDivergence {
-    fn descend(&mut self, u: &Update) -> Found {
+impl<N: Trainable> Objective<N> for PersistentContrastiveDivergence {
+    fn descend(&mut self, u: &Update<N>) -> Found {
         let moved = self.buffer.advance(self.start, JumpKind::Stay, u);
         Found::against(moved, u)
     }

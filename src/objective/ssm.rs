@@ -7,14 +7,14 @@
 use super::contrast::differentiate;
 use super::follow::Loss;
 use super::{Contrast, Update, points};
-use crate::energy::LevelEnergy;
+use crate::energy::{LevelEnergy, Mlp};
 use crate::rng::{Draws, Stream};
 use burn::tensor::Tensor;
 
 pub(super) struct SlicedScoreMatching;
 
-impl Loss for SlicedScoreMatching {
-    fn contrast(&self, u: &Update) -> Contrast {
+impl Loss<Mlp> for SlicedScoreMatching {
+    fn contrast(&self, u: &Update<Mlp>) -> Contrast {
         let [n, _] = u.data.x.dims();
         let draws = Draws::new(u.seed, Stream::Direction, u.iteration);
         let signs = draws.uniforms(2 * n).into_iter();
@@ -24,7 +24,7 @@ impl Loss for SlicedScoreMatching {
             u.data.x.clone().autodiff(),
             u.data.member.clone().autodiff(),
         );
-        differentiate(u.architecture, u.flat, |model| {
+        differentiate(u.model, |model| {
             let jet = model.at(member).jet(x, v);
             sliced(jet.first, jet.second)
         })

@@ -1,4 +1,5 @@
 use super::*;
+use crate::energy::Architecture;
 use crate::energy::{Activation, Energy, LevelEnergy};
 use crate::settings::{Preset, Size};
 
@@ -15,16 +16,12 @@ fn batch(n: usize, levels: usize, stream: u64, device: &Device) -> Labelled {
 }
 
 pub(super) fn update<'a>(
-    architecture: &'a Architecture,
-    flat: &'a Tensor<1>,
     model: &'a Mlp,
     steps: &'a Tensor<1>,
     data: &'a Labelled,
     device: &'a Device,
-) -> Update<'a> {
+) -> Update<'a, Mlp> {
     Update {
-        architecture,
-        flat,
         model,
         steps,
         kernel: Kernel::Ula,
@@ -97,7 +94,7 @@ fn gradients_of_every_loss_match_finite_differences() {
         let steps = Tensor::<1>::full([schedule.levels()], 0.1, &device);
         let mut at = |flat: &Tensor<1>| {
             let model = Mlp::new(&a, flat);
-            let update = update(&a, flat, &model, &steps, &data, &device);
+            let update = update(&model, &steps, &data, &device);
             objective.descend(&update).contrast
         };
         let flat = Tensor::<1>::from_data(a.init(2).as_slice(), &device);
@@ -136,7 +133,7 @@ fn the_contrast_is_the_difference_of_means_and_its_gradient_points_uphill() {
                 .mean(),
         )[0]
     };
-    let c = contrast(&a, &flat, &data, &negatives);
+    let c = contrast(&Mlp::new(&a, &flat), &data, &negatives);
     let expected = mean(&flat, &data) - mean(&flat, &negatives);
     assert!((values(c.loss)[0] - expected).abs() < 1e-5);
     let squared = values(c.gradient.clone().powi_scalar(2).sum())[0];
@@ -284,7 +281,7 @@ fn restarts_happen_at_their_rate_and_from_the_right_place() {
     let steps = Tensor::<1>::full([levels], 1e-4, &device);
     let update = Update {
         reinit: 0.2,
-        ..update(&a, &flat, &model, &steps, &data, &device)
+        ..update(&model, &steps, &data, &device)
     };
     let negatives = objective.descend(&update).moved.unwrap();
     let near: Vec<bool> = values(negatives.chains.x)

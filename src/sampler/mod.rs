@@ -5,12 +5,14 @@
 //! randomness is drawn on the host, so the same link replays the same chains on every backend.
 //! A proposal whose energy is no number is rejected.
 
+mod ancestral;
 mod hmc;
 mod langevin;
 mod mala;
 mod mixture;
 mod replica;
 
+pub use ancestral::{ancestral_step, denoised};
 pub use mixture::{Jump, JumpKind, Labelled, MixtureMoved, adapt, mixture_transition};
 pub use replica::exchange;
 
@@ -29,31 +31,31 @@ pub enum Kernel {
     Hmc { leapfrog: usize },
 }
 
-/// The random input of `k` transitions of `n` chains.
+/// The random input of `k` transitions of `n` chains of points with `d` numbers.
 #[derive(Clone)]
 pub struct Noise {
-    /// `[k, n, 3]`: two standard normals, and the logarithm of a uniform for the accept test.
+    /// `[k, n, d + 1]`: standard normals, and the logarithm of a uniform for the accept test.
     draws: Tensor<3>,
 }
 
 impl Noise {
-    /// Draws for `k` transitions of `n` chains, keyed by (seed, streams, step).
+    /// Draws for `k` transitions of `n` chains in `d` dimensions, keyed by (seed, streams, step).
     pub fn draw(
         seed: u64,
         [normal, uniform]: [Stream; 2],
         step: u64,
-        [k, n]: [usize; 2],
+        [k, n, d]: [usize; 3],
         device: &Device,
     ) -> Self {
-        let z = Draws::new(seed, normal, step).normals(k * n * 2);
+        let z = Draws::new(seed, normal, step).normals(k * n * d);
         let u = Draws::new(seed, uniform, step).uniforms(k * n);
         let draws: Vec<f32> = z
-            .chunks_exact(2)
+            .chunks_exact(d)
             .zip(u)
-            .flat_map(|(z, u)| [z[0], z[1], libm::logf(u)])
+            .flat_map(|(z, u)| z.iter().copied().chain([libm::logf(u)]))
             .collect();
         Self {
-            draws: Tensor::from_data(TensorData::new(draws, [k, n, 3]), device),
+            draws: Tensor::from_data(TensorData::new(draws, [k, n, d + 1]), device),
         }
     }
 
@@ -61,15 +63,15 @@ impl Noise {
         self.draws.dims()[0]
     }
 
-    /// Normals `[n, 2]` and log uniforms `[n, 1]` of transition `i`.
+    /// Normals `[n, d]` and log uniforms `[n, 1]` of transition `i`.
     fn of(&self, i: usize) -> (Tensor<2>, Tensor<2>) {
-        let [_, n, _] = self.draws.dims();
+        let [_, n, width] = self.draws.dims();
         let part = |columns: std::ops::Range<usize>| {
-            let width = columns.len();
+            let count = columns.len();
             let part = self.draws.clone().slice([i..i + 1, 0..n, columns]);
-            part.reshape([n, width])
+            part.reshape([n, count])
         };
-        (part(0..2), part(2..3))
+        (part(0..width - 1), part(width - 1..width))
     }
 }
 
@@ -78,15 +80,15 @@ pub const TAIL: usize = 8;
 
 /// Where chains are after some transitions.
 pub struct Moved {
-    /// `[n, 2]` places.
+    /// `[n, d]` places.
     pub x: Tensor<2>,
     /// `[n, 1]` share of proposals accepted.
     pub accepted: Tensor<2>,
-    /// Places after each of the last [`TAIL`] transitions, oldest first, `[at most TAIL, n, 2]`.
+    /// Places after each of the last [`TAIL`] transitions, oldest first, `[at most TAIL, n, d]`.
     pub trail: Tensor<3>,
 }
 
-/// Runs as many transitions as `noise` has draws for, one at least, from `x` `[n, 2]` with proposal deviations
+/// Runs as many transitions as `noise` has draws for, one at least, from `x` `[n, d]` with proposal deviations
 /// `step` `[n, 1]`.
 pub fn run(
     kernel: Kernel,

@@ -32,7 +32,7 @@ fn moments_after(kernel: Kernel, deviation: f32, step: f32, k: usize) -> ([f64; 
     let device = Device::flex();
     let n = 20_000;
     let energy = gaussian(deviation, &device);
-    let noise = Noise::draw(1, STREAMS, 0, [k, n], &device);
+    let noise = Noise::draw(1, STREAMS, 0, [k, n, 2], &device);
     let moved = run(
         kernel,
         &energy,
@@ -124,7 +124,7 @@ fn mala_and_hmc_are_in_detailed_balance() {
         .collect();
     let x = z + Tensor::from_data(TensorData::new(centres, [n, 2]), &device);
     for kernel in [Kernel::Mala, Kernel::Hmc { leapfrog: 3 }] {
-        let noise = Noise::draw(9, STREAMS, 1, [1, n], &device);
+        let noise = Noise::draw(9, STREAMS, 1, [1, n, 2], &device);
         let after = run(
             kernel,
             &energy,
@@ -173,7 +173,7 @@ fn a_proposal_that_is_no_number_is_rejected() {
     let device = Device::flex();
     let x = Tensor::from_data([[-0.5f32, 0.0], [-1.0, 1.0], [-0.1, 2.0]], &device);
     for kernel in [Kernel::Mala, Kernel::Hmc { leapfrog: 2 }] {
-        let noise = Noise::draw(2, STREAMS, 0, [50, 3], &device);
+        let noise = Noise::draw(2, STREAMS, 0, [50, 3, 2], &device);
         let moved = run(
             kernel,
             &Cliff,
@@ -207,7 +207,7 @@ fn the_mixture_sampler_finds_levels_and_weights() {
             member: membership_of(levels - 1, levels, n, &device),
         };
         for round in 0..rounds {
-            let noise = Noise::draw(4, STREAMS, round, [10, n], &device);
+            let noise = Noise::draw(4, STREAMS, round, [10, n, 2], &device);
             let jump = Jump::draw(
                 kind,
                 &Draws::new(4, Stream::Label, round),
@@ -262,7 +262,7 @@ fn acceptance_is_counted_at_the_level_of_the_move() {
         x: normals(n, 0.5, 2, &device),
         member: membership_of_labels(&labels, 3, &device),
     };
-    let noise = Noise::draw(4, STREAMS, 0, [5, n], &device);
+    let noise = Noise::draw(4, STREAMS, 0, [5, n, 2], &device);
     let steps = Tensor::<1>::from_data([0.3f32, 0.3, 0.3], &device);
     let moved = mixture_transition(&model, Kernel::Ula, chains, &steps, &noise, &Jump::Stay);
     assert_eq!(values(moved.acceptance), [30.0, 30.0, 10.0, 10.0, 0.0, 0.0]);
@@ -304,7 +304,7 @@ fn a_kernel_moves_chains_as_single_steps_do() {
     let labels: Vec<usize> = (0..n).map(|i| i % 3).collect();
     let energy = Mlp::new(&architecture, &flat).at(membership_of_labels(&labels, 3, &device));
     let (x, step) = (normals(n, 1.5, 2, &device), constant(n, 0.4, &device));
-    let noise = Noise::draw(6, STREAMS, 0, [12, n], &device);
+    let noise = Noise::draw(6, STREAMS, 0, [12, n, 2], &device);
     for (kernel, adjusted) in [(Kernel::Mala, true), (Kernel::Ula, false)] {
         let path = energy.langevin(&x, &step, &noise.draws, adjusted);
         let at_once = of_path(path.unwrap());

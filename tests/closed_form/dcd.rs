@@ -231,7 +231,7 @@ async fn recovery(c: &mut Checks, device: &Device) {
         let exact = (x.clone() - centre.clone()) / posterior;
         let off = (grad - exact).abs().max();
         c.close("its gradient", number(off).await, 0.0, 2e-3);
-        let noise = Noise::draw(7, [Stream::Proposal, Stream::Accept], 0, [60, n], device);
+        let noise = Noise::draw(7, [Stream::Proposal, Stream::Accept], 0, [60, n, 2], device);
         let moved = run(
             Kernel::Mala,
             &conditional,

@@ -298,7 +298,7 @@ async fn game(c: &mut Checks, device: &Device) {
             variance: column(b),
         };
         let streams = [Stream::Proposal, Stream::Accept];
-        let noise = Noise::draw(3, streams, k as u64, [20, n], device);
+        let noise = Noise::draw(3, streams, k as u64, [20, n, 2], device);
         let step = column(precision.sqrt().recip());
         let fakes = run(Kernel::Mala, &given, start, &step, &noise).x;
         let at_rest = by_precision(&x, &fakes, gamma, kappa).await;
@@ -366,7 +366,7 @@ async fn own_gradient(c: &mut Checks, device: &Device) {
     let flat = Tensor::from_data(architecture.init(4).as_slice(), device);
     let n = 32;
     let x = normals(n, 91, device);
-    let found = differentiate(&architecture, &flat, |model: &Mlp| {
+    let found = differentiate(&Mlp::new(&architecture, &flat), |model: &Mlp| {
         let (member, weight) = (Tensor::ones([1, 1], device), Tensor::ones([n, 1], device));
         let (_, grad) = model
             .at(member.autodiff())

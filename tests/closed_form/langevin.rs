@@ -26,7 +26,7 @@ pub async fn checks(c: &mut Checks, device: &Device) {
 /// `n` points after `k` Langevin steps of variance `e` on `q`.
 fn walk(kernel: Kernel, q: Gaussian, from: &Tensor<2>, e: f64, k: usize) -> Tensor<2> {
     let ([n, _], device) = (from.dims(), from.device());
-    let noise = Noise::draw(8, [Stream::Proposal, Stream::Accept], 0, [k, n], &device);
+    let noise = Noise::draw(8, [Stream::Proposal, Stream::Accept], 0, [k, n, 2], &device);
     let step = Tensor::<2>::full([n, 1], e.sqrt() as f32, &device);
     run(kernel, &q, from.clone(), &step, &noise).x
 }

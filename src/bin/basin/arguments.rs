@@ -13,6 +13,7 @@ pub fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(train2d())
+        .subcommand(crate::train::command())
         .subcommand(crate::study2d::command())
         .subcommand(with_settings(
             Command::new("bench")
@@ -72,7 +73,7 @@ fn train2d() -> Command {
     )
 }
 
-fn device() -> Arg {
+pub fn device() -> Arg {
     Arg::new("device")
         .long("device")
         .default_value("cpu")

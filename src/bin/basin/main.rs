@@ -3,6 +3,7 @@
 mod arguments;
 mod bench;
 mod study2d;
+mod train;
 mod train2d;
 
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ fn main() -> ExitCode {
     let matches = arguments::command().get_matches();
     let result = match matches.subcommand() {
         Some(("train2d", m)) => train2d::run(m),
+        Some(("train", m)) => train::run(m),
         Some(("bench", m)) => bench::run(m),
         Some(("study2d", m)) => study2d::run(m),
         _ => Ok(()),

@@ -6,12 +6,14 @@
 //!
 //! Invariant: a row's numbers depend on that row alone, and sums over rows are taken in their order.
 
+mod conv;
 mod mlp;
 mod product;
 mod tape;
 mod tile;
 mod unit;
 
+pub(super) use conv::CpuPlan;
 pub(super) use mlp::CpuMlp;
 
 use burn::backend::Flex;

@@ -34,6 +34,22 @@ pub fn silu(a: f32) -> (f32, f32) {
     (a * s, s * (1.0 + a * (1.0 - s)))
 }
 
+/// The first two derivatives of [`silu`].
+#[inline(always)]
+pub fn silu_bend(a: f32) -> (f32, f32) {
+    let s = sigmoid(a, exp(-a.abs()));
+    let bend = s * (1.0 - s);
+    (s + a * bend, bend * (2.0 + a * (1.0 - 2.0 * s)))
+}
+
+/// The hyperbolic tangent.
+#[inline(always)]
+pub fn tanh(a: f32) -> f32 {
+    let e = exp(-2.0 * a.abs());
+    let size = (1.0 - e) / (1.0 + e);
+    if a < 0.0 { -size } else { size }
+}
+
 /// `max(a, 0)`, and its derivative.
 #[inline(always)]
 pub fn relu(a: f32) -> (f32, f32) {

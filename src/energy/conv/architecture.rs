@@ -1,0 +1,168 @@
+//! The shape of a convolutional energy and its fresh weights.
+//!
+//! Invariant: the shape alone decides plan and layout; a seed alone decides the first values.
+
+use super::builder::Builder;
+use super::residual::Residual;
+use super::unet::UNet;
+use crate::data::images::SIDE;
+use crate::energy::Layout;
+use crate::kernel::plan::{Op, Plan, Size};
+use crate::rng::{Draws, Stream};
+use crate::weights::{ModelSpec, NetworkSpec};
+
+/// Deviation of the data that preconditioning reckons with: that of CIFAR-10's pixels in [-1, 1].
+pub const DATA_DEVIATION: f64 = 0.5;
+
+/// Entries of the embedding of a level, and units of the network that follows it.
+pub const EMBEDDING: usize = 64;
+pub const UNITS: usize = 128;
+
+/// What stands between image and energy.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// `½ |x - h(x, t)|²` with a U-Net h (DDAEBM, arXiv 2403.01666, released code).
+    Reconstruction(UNet),
+    /// `½ |x - h(x, t)|²/σ_t²` with a U-Net h preconditioned for noise of deviation σ_t (Salimans & Ho
+    /// 2021, <https://openreview.net/forum?id=9AS-TF2jRNb>; Karras et al. 2022, arXiv 2206.00364, table
+    /// 1): `h = x σ_d²/(σ_t² + σ_d²) + F(x/√(σ_t² + σ_d²), t) σ_t σ_d/√(σ_t² + σ_d²)`.
+    Denoiser { unet: UNet, noise: Vec<f64> },
+    /// A residual network with a sum-pool head (DA-EBM, arXiv 2304.10707, released code).
+    Residual(Residual),
+}
+
+/// The shape of a convolutional energy: enough to rebuild it around a flat buffer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConvArchitecture {
+    pub input: Size,
+    /// Noise levels.
+    pub levels: usize,
+    pub kind: Kind,
+}
+
+/// A plan, the fixed columns of its condition at each level, and where its weights lie.
+pub struct Drawn {
+    pub plan: Plan,
+    /// `[levels, fixed]`, the first columns; the others are learned.
+    pub fixed: Vec<Vec<f32>>,
+    pub layout: Layout,
+    /// Blocks that belong to the plan; those of the condition's network follow.
+    pub plan_blocks: usize,
+}
+
+impl ConvArchitecture {
+    /// The energy of a model of images.
+    pub fn from_spec(model: &ModelSpec) -> Self {
+        let schedule = model.noise.schedule();
+        let unet = |channels: &[usize], blocks| UNet {
+            channels: channels.to_vec(),
+            blocks,
+        };
+        let kind = match &model.network {
+            NetworkSpec::Reconstruction { channels, blocks } => {
+                Kind::Reconstruction(unet(channels, *blocks))
+            }
+            NetworkSpec::Denoiser { channels, blocks } => Kind::Denoiser {
+                unet: unet(channels, *blocks),
+                noise: (0..schedule.levels()).map(|t| schedule.noise(t)).collect(),
+            },
+            NetworkSpec::Residual { channels, blocks } => Kind::Residual(Residual {
+                channels: channels.clone(),
+                blocks: *blocks,
+            }),
+        };
+        Self {
+            input: Size {
+                channels: 3,
+                side: SIDE,
+            },
+            levels: schedule.levels(),
+            kind,
+        }
+    }
+
+    /// The plan and its offset table.
+    pub fn draw(&self) -> Drawn {
+        let mut b = Builder::new(self.input);
+        let fixed = match &self.kind {
+            Kind::Reconstruction(unet) => {
+                reconstruct(&mut b, unet, &vec![[1.0, 1.0, -1.0]; self.levels])
+            }
+            Kind::Denoiser { unet, noise } => {
+                let scales: Vec<_> = noise.iter().map(|&s| preconditioned(s)).collect();
+                reconstruct(&mut b, unet, &scales)
+            }
+            Kind::Residual(net) => {
+                net.build(&mut b);
+                vec![Vec::new(); self.levels]
+            }
+        };
+        let Builder { plan, mut layout } = b;
+        let plan_blocks = layout.blocks.len();
+        let learned = plan.columns - fixed.first().map_or(0, Vec::len);
+        for (name, [rows, columns]) in [
+            ("condition.0", [EMBEDDING, UNITS]),
+            ("condition.1", [UNITS, UNITS]),
+            ("condition.out", [UNITS, learned]),
+        ] {
+            layout.push(format!("{name}.weight"), rows, columns);
+            layout.push(format!("{name}.bias"), 1, columns);
+        }
+        Drawn {
+            plan,
+            fixed,
+            layout,
+            plan_blocks,
+        }
+    }
+
+    /// Fresh weights: Kaiming normal over the inputs and zero biases. Scales and
+    /// shifts of a U-Net start at zero, the same at every level.
+    pub fn init(&self, seed: u64) -> Vec<f32> {
+        let Drawn { layout, .. } = self.draw();
+        let mut flat = vec![0.0; layout.parameters()];
+        for (index, block) in layout.blocks.iter().enumerate() {
+            let residual = matches!(self.kind, Kind::Residual(_));
+            if !block.name.ends_with("weight")
+                || (block.name.starts_with("condition.out") && !residual)
+            {
+                continue;
+            }
+            let deviation = (block.shape[0] as f32).sqrt().recip();
+            let normals =
+                Draws::new(seed, Stream::Weights, index as u64).normals(block.range().len());
+            for (w, z) in flat[block.range()].iter_mut().zip(normals) {
+                *w = deviation * z;
+            }
+        }
+        flat
+    }
+}
+
+/// Factors of the input of the U-Net, of the image and of what the U-Net gives in `(x - h)/σ`.
+fn preconditioned(noise: f64) -> [f32; 3] {
+    let total = (noise * noise + DATA_DEVIATION * DATA_DEVIATION).sqrt();
+    let image = noise / (total * total);
+    [1.0 / total, image, -DATA_DEVIATION / total].map(|f| f as f32)
+}
+
+/// `½ |b x + c F(a x)|²` with `[a, b, c]` of each level.
+fn reconstruct(b: &mut Builder, unet: &UNet, scales: &[[f32; 3]]) -> Vec<Vec<f32>> {
+    let first = b.plan.condition(3);
+    let scaled = b.push(Op::Scale { from: 0, at: first });
+    let image = b.push(Op::Scale {
+        from: 0,
+        at: first + 1,
+    });
+    let channels = b.channels(0);
+    let guess = unet.build(b, scaled, channels);
+    let guess = b.push(Op::Scale {
+        from: guess,
+        at: first + 2,
+    });
+    let rest = b.push(Op::Add {
+        from: [image, guess],
+    });
+    b.push(Op::HalfSquare { from: rest });
+    scales.iter().map(|s| s.to_vec()).collect()
+}

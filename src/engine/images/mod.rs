@@ -1,0 +1,427 @@
+//! Training an energy of images.
+//!
+//! Invariant: as in the plane, iteration i depends on the spec, the data, the state after i - 1 iterations
+//! and draws keyed by i; not on when it is observed or checkpointed.
+
+mod snapshot;
+mod spec;
+
+pub use snapshot::{Snapshot, SnapshotError};
+pub use spec::TrainSpec;
+
+use super::{Reading, TrainError, read};
+use crate::data::images::{Images, NUMBERS, SIDE, number};
+use crate::diffusion::Schedule;
+use crate::energy::conv::{ConvArchitecture, ConvEnergy, DATA_DEVIATION};
+use crate::energy::membership_of_labels;
+use crate::objective::{
+    Adam, AdamSettings, LevelDcd, Objective, ReplayBuffer, Update, averaged, clip_to_norm, joint,
+};
+use crate::rng::{Draws, Stream};
+use crate::sampler::{JumpKind, Kernel, Labelled, adapt};
+use crate::weights::Method;
+use burn::tensor::{Device, Tensor, TensorData};
+use web_time::Instant;
+
+/// Iterations between two adaptations of the chains' steps.
+const ADAPT_EVERY: u64 = 50;
+
+/// Mean and deviation of the logarithm of the noise that most of a batch is given (Karras et al. 2022,
+/// arXiv 2206.00364, table 1), and the share of the batch whose level is uniform instead.
+const LOG_NOISE: [f64; 2] = [-1.2, 1.2];
+const UNIFORM: f32 = 0.25;
+
+/// What was found since the last report.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    pub iteration: u64,
+    /// Images seen.
+    pub images: u64,
+    /// Seconds spent on all iterations.
+    pub seconds: f64,
+    /// Mean loss, and the length of the last gradient.
+    pub loss: f32,
+    pub gradient: f32,
+    pub learning_rate: f64,
+    /// Mean acceptance of each level's chains, where there are any.
+    pub acceptance: Vec<f32>,
+}
+
+/// A run: an energy of images, its optimiser and its chains.
+pub struct TrainImages {
+    spec: TrainSpec,
+    schedule: Schedule,
+    architecture: ConvArchitecture,
+    device: Device,
+    data: Images,
+    flat: Tensor<1>,
+    average: Tensor<1>,
+    adam: Adam,
+    objective: Box<dyn Objective<ConvEnergy>>,
+    /// `[levels]` proposal deviations.
+    steps: Tensor<1>,
+    /// `[levels, 2]` accepted shares and moves since the last adaptation, and since the last report.
+    window: Tensor<2>,
+    since_report: Tensor<2>,
+    iteration: u64,
+    seconds: f64,
+    /// How often the run went back to a checkpoint because training ran away.
+    rollbacks: u32,
+    losses: Vec<Tensor<1>>,
+    gradient: Option<Tensor<1>>,
+}
+
+impl TrainImages {
+    /// A run at iteration 0, on these training images.
+    pub fn new(spec: TrainSpec, data: Images, device: Device) -> Self {
+        let schedule = spec.model.noise.schedule();
+        let architecture = ConvArchitecture::from_spec(&spec.model);
+        let weights = architecture.init(spec.seed);
+        let flat = Tensor::<1>::from_data(weights.as_slice(), &device);
+        let levels = schedule.levels();
+        let steps: Vec<f32> = (0..levels)
+            .map(|t| (spec.step_size * schedule.beta(t.max(1)).sqrt()) as f32)
+            .collect();
+        Self {
+            objective: objective(&spec, &schedule, &device),
+            adam: Adam::new(weights.len(), &device),
+            average: flat.clone(),
+            steps: Tensor::from_data(steps.as_slice(), &device),
+            window: Tensor::zeros([levels, 2], &device),
+            since_report: Tensor::zeros([levels, 2], &device),
+            iteration: 0,
+            seconds: 0.0,
+            rollbacks: 0,
+            losses: Vec::new(),
+            gradient: None,
+            spec,
+            schedule,
+            architecture,
+            device,
+            data,
+            flat,
+        }
+    }
+
+    pub fn spec(&self) -> &TrainSpec {
+        &self.spec
+    }
+
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Iterations done.
+    pub fn iteration(&self) -> u64 {
+        self.iteration
+    }
+
+    pub fn rollbacks(&self) -> u32 {
+        self.rollbacks
+    }
+
+    pub fn finished(&self) -> bool {
+        self.iteration >= self.spec.iterations
+    }
+
+    /// The network at its averaged weights.
+    pub fn model(&self) -> ConvEnergy {
+        ConvEnergy::new(&self.architecture, &self.average)
+    }
+
+    /// Does `count` iterations, or fewer if the run's length comes first.
+    ///
+    /// # Errors
+    /// If the device fails to answer.
+    pub async fn advance(&mut self, count: u64) -> Result<(), TrainError> {
+        let began = Instant::now();
+        for _ in 0..count {
+            if self.finished() {
+                break;
+            }
+            self.iterate();
+            if self.iteration.is_multiple_of(ADAPT_EVERY) {
+                self.adapt_steps();
+            }
+        }
+        read(vec![self.flat.clone().slice(0..1).into()]).await?;
+        self.seconds += began.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// What the iterations since the last report found.
+    ///
+    /// # Errors
+    /// If the device fails to answer.
+    pub async fn progress(&mut self) -> Result<Progress, TrainError> {
+        let losses = std::mem::take(&mut self.losses);
+        let zero = || Tensor::<1>::zeros([1], &self.device);
+        let loss = match losses.is_empty() {
+            true => zero(),
+            false => Tensor::cat(losses, 0).mean(),
+        };
+        let gradient = self.gradient.clone().unwrap_or_else(zero);
+        let empty = self.since_report.zeros_like();
+        let moved = std::mem::replace(&mut self.since_report, empty);
+        let readings: Vec<Reading> = vec![loss.into(), gradient.into(), moved.into()];
+        let found = read(readings).await?;
+        let levels = found[2].chunks_exact(2).filter(|l| l[1] > 0.0);
+        Ok(Progress {
+            iteration: self.iteration,
+            images: self.iteration * self.spec.batch as u64,
+            seconds: self.seconds,
+            loss: found[0][0],
+            gradient: found[1][0],
+            learning_rate: self.rate(),
+            acceptance: levels.map(|l| l[0] / l[1]).collect(),
+        })
+    }
+
+    /// The learning rate of the next iteration: halved every time that training ran away.
+    fn rate(&self) -> f64 {
+        self.spec.rate(self.iteration) * 0.5f64.powi(self.rollbacks as i32)
+    }
+
+    /// The seed of draws: another one after training ran away, or it would run the same way.
+    fn seed(&self) -> u64 {
+        self.spec.seed + (u64::from(self.rollbacks) << 32)
+    }
+
+    fn iterate(&mut self) {
+        let data = self.batch();
+        let model = ConvEnergy::new(&self.architecture, &self.flat);
+        let s = &self.spec;
+        let adam = AdamSettings {
+            learning_rate: self.rate(),
+            beta1: s.beta1,
+            beta2: s.beta2,
+        };
+        let update = Update {
+            model: &model,
+            steps: &self.steps,
+            kernel: match self.iteration < s.warmup {
+                true => Kernel::Ula,
+                false => Kernel::Mala,
+            },
+            jump: JumpKind::Global,
+            transitions: s.transitions,
+            data: &data,
+            seed: self.seed(),
+            iteration: self.iteration,
+            reinit: 0.0,
+            proposals: 0,
+            correction: 0,
+            entropy: 0.0,
+            other: adam,
+            clip: s.clip,
+            memory: s.ema,
+            device: &self.device,
+        };
+        let found = self.objective.descend(&update);
+        let (gradient, norm) = clip_to_norm(found.contrast.gradient, s.clip);
+        self.flat = self.adam.step(self.flat.clone(), gradient, adam);
+        self.average = averaged(&self.average, &self.flat, s.ema, self.iteration);
+        if let Some(moved) = found.moved {
+            self.window = self.window.clone() + moved.acceptance.clone();
+            self.since_report = self.since_report.clone() + moved.acceptance;
+        }
+        self.losses.push(found.contrast.loss);
+        self.gradient = Some(norm);
+        self.iteration += 1;
+    }
+
+    /// A batch of training images with a level each: clean for DCD, which noises them itself, and else
+    /// diffused to it.
+    fn batch(&self) -> Labelled {
+        let n = self.spec.batch;
+        let of = |stream| Draws::new(self.seed(), stream, self.iteration);
+        let (pick, flip) = (of(Stream::Data), of(Stream::Flip));
+        let mut x = Vec::with_capacity(n * NUMBERS);
+        for i in 0..n {
+            let image = self
+                .data
+                .image(pick.below(i as u32, self.data.len() as u32) as usize);
+            let mirrored = self.spec.flip && flip.below(i as u32, 2) == 1;
+            for row in image.chunks_exact(SIDE) {
+                match mirrored {
+                    true => x.extend(row.iter().rev().map(|&byte| number(byte))),
+                    false => x.extend(row.iter().map(|&byte| number(byte))),
+                }
+            }
+        }
+        let labels = self.labels(n);
+        if self.spec.model.method != Method::Dcd {
+            let noise = of(Stream::DataNoise).normals(n * NUMBERS);
+            let rows = x.chunks_exact_mut(NUMBERS).zip(noise.chunks_exact(NUMBERS));
+            for ((row, noise), &t) in rows.zip(&labels) {
+                let (a, b) = (
+                    self.schedule.signal(t) as f32,
+                    self.schedule.noise(t) as f32,
+                );
+                row.iter_mut()
+                    .zip(noise)
+                    .for_each(|(x, z)| *x = a * *x + b * z);
+            }
+        }
+        Labelled {
+            x: Tensor::from_data(TensorData::new(x, [n, NUMBERS]), &self.device),
+            member: membership_of_labels(&labels, self.schedule.levels(), &self.device),
+        }
+    }
+
+    /// A level for each image: uniform, but for DCD most at the noises that matter most to the eye.
+    fn labels(&self, n: usize) -> Vec<usize> {
+        let levels = self.schedule.levels();
+        let draws = Draws::new(self.seed(), Stream::DataLevel, self.iteration);
+        let uniform = |i: usize| draws.below(i as u32, levels as u32) as usize;
+        if self.spec.model.method != Method::Dcd {
+            return (0..n).map(uniform).collect();
+        }
+        let [low, high] = [
+            self.schedule.noise(0).ln(),
+            self.schedule.noise(levels - 1).ln(),
+        ];
+        let among = |i: usize| {
+            let log_noise =
+                LOG_NOISE[0] + LOG_NOISE[1] * f64::from(draws.normal((2 * n + i) as u32));
+            let t = (log_noise - low) / (high - low) * (levels - 1) as f64;
+            (t.round().max(0.0) as usize).min(levels - 1)
+        };
+        (0..n)
+            .map(|i| match draws.uniform((n + i) as u32) < UNIFORM {
+                true => uniform(i),
+                false => among(i),
+            })
+            .collect()
+    }
+
+    fn adapt_steps(&mut self) {
+        let empty = self.window.zeros_like();
+        let window = std::mem::replace(&mut self.window, empty);
+        if self.iteration >= self.spec.warmup + ADAPT_EVERY {
+            let ceiling = self.steps.ones_like() * 1.5;
+            self.steps = adapt(self.steps.clone(), window, ceiling);
+        }
+    }
+
+    /// Everything the run depends on.
+    ///
+    /// # Errors
+    /// If the device fails to give it back.
+    pub async fn snapshot(&self) -> Result<Snapshot, TrainError> {
+        let mut named: Vec<(&str, Reading)> = vec![
+            ("weights", self.flat.clone().into()),
+            ("average", self.average.clone().into()),
+            ("first", self.adam.first.clone().into()),
+            ("second", self.adam.second.clone().into()),
+            ("steps", self.steps.clone().into()),
+            ("window", self.window.clone().into()),
+        ];
+        if let Some(buffer) = self.objective.buffer() {
+            named.push(("chains", buffer.chains.x.clone().into()));
+            named.push(("members", buffer.chains.member.clone().into()));
+        }
+        let (names, readings): (Vec<_>, Vec<_>) = named.into_iter().unzip();
+        let arrays = read(readings).await?;
+        let names = names.into_iter().map(String::from);
+        Ok(Snapshot {
+            spec: self.spec.clone(),
+            iteration: self.iteration,
+            seconds: self.seconds,
+            rollbacks: self.rollbacks,
+            arrays: names.zip(arrays).collect(),
+        })
+    }
+
+    /// A run that goes on from a snapshot, with the same training images.
+    ///
+    /// # Errors
+    /// If an array is missing or does not fit.
+    pub fn resume(snapshot: Snapshot, data: Images, device: Device) -> Result<Self, SnapshotError> {
+        let mut run = Self::new(snapshot.spec.clone(), data, device);
+        run.restore(snapshot)?;
+        Ok(run)
+    }
+
+    /// Goes back to a snapshot of this run, with a smaller learning rate and other draws.
+    ///
+    /// # Errors
+    /// If an array is missing or does not fit.
+    pub fn roll_back(&mut self, snapshot: Snapshot) -> Result<(), SnapshotError> {
+        let rollbacks = self.rollbacks + 1;
+        self.restore(snapshot)?;
+        self.rollbacks = rollbacks;
+        self.losses.clear();
+        Ok(())
+    }
+
+    fn restore(&mut self, snapshot: Snapshot) -> Result<(), SnapshotError> {
+        let levels = self.schedule.levels();
+        let [parameters] = self.flat.dims();
+        let vector = |name: &str, entries: usize| {
+            let numbers = snapshot.array(name, entries)?;
+            Ok(Tensor::<1>::from_data(numbers, &self.device))
+        };
+        let flat = vector("weights", parameters)?;
+        let average = vector("average", parameters)?;
+        let first = vector("first", parameters)?;
+        let second = vector("second", parameters)?;
+        let steps = vector("steps", levels)?;
+        let window = vector("window", levels * 2)?;
+        let chains = match self.objective.buffer().map(ReplayBuffer::size) {
+            Some(n) => Some(ReplayBuffer::new(
+                vector("chains", n * NUMBERS)?.reshape([n, NUMBERS]),
+                vector("members", n * levels)?.reshape([n, levels]),
+            )),
+            None => None,
+        };
+        self.flat = flat;
+        self.average = average;
+        self.adam = Adam {
+            first,
+            second,
+            steps: snapshot.iteration,
+        };
+        self.steps = steps;
+        self.window = window.reshape([levels, 2]);
+        if let Some(chains) = chains {
+            self.objective.restore(chains);
+        }
+        self.iteration = snapshot.iteration;
+        self.seconds = snapshot.seconds;
+        self.rollbacks = snapshot.rollbacks;
+        Ok(())
+    }
+}
+
+/// The objective of a spec at its beginning.
+fn objective(
+    spec: &TrainSpec,
+    schedule: &Schedule,
+    device: &Device,
+) -> Box<dyn Objective<ConvEnergy>> {
+    match spec.model.method {
+        Method::Dcd => Box::new(LevelDcd::new(
+            schedule,
+            DATA_DEVIATION,
+            spec.diffusion_step,
+            device,
+        )),
+        Method::DaEbm | Method::Ddaebm => {
+            let (n, levels) = (spec.buffer, schedule.levels());
+            let labels: Vec<usize> = (0..n).map(|i| i * levels / n).collect();
+            let noise = Draws::new(spec.seed, Stream::BufferStart, 0).normals(n * NUMBERS);
+            joint(ReplayBuffer::new(
+                Tensor::from_data(TensorData::new(noise, [n, NUMBERS]), device),
+                membership_of_labels(&labels, levels, device),
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

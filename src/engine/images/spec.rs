@@ -1,0 +1,98 @@
+//! How a model of images is trained.
+
+use crate::weights::{Method, ModelSpec};
+use serde::{Deserialize, Serialize};
+
+/// Everything that decides a training but its data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainSpec {
+    pub model: ModelSpec,
+    pub seed: u64,
+    /// Length of the run.
+    pub iterations: u64,
+    /// Images of one iteration.
+    pub batch: usize,
+    pub learning_rate: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    /// Iterations over which the learning rate rises.
+    pub warmup: u64,
+    /// Share of the run, at its end, over which it falls.
+    pub decay: f64,
+    /// Longest gradient; 0 for any.
+    pub clip: f64,
+    /// Memory of the weights' running average.
+    pub ema: f64,
+    /// Whether half of the images are mirrored.
+    pub flip: bool,
+    /// DCD: deviation of a step in units of the noise before it, 0 for the limit of small steps.
+    pub diffusion_step: f64,
+    /// DA-EBM: transitions of an update, proposal deviation in units of a level's own noise, and number
+    /// of chains.
+    pub transitions: usize,
+    pub step_size: f64,
+    pub buffer: usize,
+}
+
+impl TrainSpec {
+    /// The settings that a model's method is trained with by default.
+    pub fn of(model: ModelSpec) -> Self {
+        let base = Self {
+            seed: 1,
+            iterations: 20_000,
+            batch: 64,
+            learning_rate: 3e-3,
+            beta1: 0.9,
+            beta2: 0.99,
+            warmup: 200,
+            decay: 0.3,
+            clip: 1.0,
+            ema: 0.999,
+            flip: true,
+            diffusion_step: 0.0,
+            transitions: 10,
+            step_size: 0.3,
+            buffer: 2_000,
+            model,
+        };
+        match base.model.method {
+            Method::Dcd => base,
+            Method::DaEbm | Method::Ddaebm => Self {
+                learning_rate: 2e-4,
+                beta1: 0.0,
+                beta2: 0.999,
+                ..base
+            },
+        }
+    }
+
+    /// The learning rate of an iteration: a linear rise, a plateau, and half a cosine down to a
+    /// hundredth.
+    pub fn rate(&self, iteration: u64) -> f64 {
+        let rise = ((iteration + 1) as f64 / self.warmup.max(1) as f64).min(1.0);
+        let length = self.iterations as f64;
+        let from = length * (1.0 - self.decay);
+        let fallen = match self.decay > 0.0 && iteration as f64 > from {
+            true => ((iteration as f64 - from) / (length - from)).min(1.0),
+            false => 0.0,
+        };
+        let share = 0.5 + 0.5 * (std::f64::consts::PI * fallen).cos();
+        self.learning_rate * rise * (0.01 + 0.99 * share)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_learning_rate_rises_stays_and_falls() {
+        let spec = TrainSpec::of(ModelSpec::named("dcd-cifar").unwrap());
+        let top = spec.learning_rate;
+        assert!((spec.rate(0) - top / 200.0).abs() < 1e-12);
+        assert_eq!(spec.rate(200), top);
+        assert_eq!(spec.rate(14_000), top);
+        assert!(spec.rate(17_000) < 0.51 * top && spec.rate(17_000) > 0.5 * top);
+        assert!((spec.rate(20_000) - 0.01 * top).abs() < 1e-12);
+    }
+}

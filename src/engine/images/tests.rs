@@ -1,0 +1,155 @@
+use super::*;
+use crate::engine::block_on;
+use crate::weights::{ModelSpec, NetworkSpec, NoiseSpec};
+
+/// Images with something to learn: bands of two colours at random heights.
+fn images(n: usize) -> Images {
+    let draws = Draws::new(4, Stream::Test, 0);
+    let pixel = |i: usize| {
+        let (image, place) = (i / NUMBERS, i % NUMBERS);
+        let (channel, row) = (place / (SIDE * SIDE), place / SIDE % SIDE);
+        let edge = draws.below(image as u32, SIDE as u32) as usize;
+        if row < edge { 40 * channel as u8 } else { 220 }
+    };
+    Images {
+        pixels: (0..n * NUMBERS).map(pixel).collect(),
+    }
+}
+
+fn spec(method: Method) -> TrainSpec {
+    let (network, noise) = match method {
+        Method::Dcd => (
+            NetworkSpec::Denoiser {
+                channels: vec![4, 8],
+                blocks: 1,
+            },
+            NoiseSpec::Ve {
+                levels: 6,
+                least: 0.05,
+                most: 5.0,
+            },
+        ),
+        _ => (
+            NetworkSpec::Residual {
+                channels: vec![4, 8],
+                blocks: 1,
+            },
+            NoiseSpec::Ramp {
+                steps: 4,
+                first: 0.1,
+                last: 0.4,
+            },
+        ),
+    };
+    let model = ModelSpec {
+        name: "test".into(),
+        method,
+        network,
+        noise,
+    };
+    TrainSpec {
+        iterations: 40,
+        batch: 8,
+        warmup: 4,
+        transitions: 2,
+        buffer: 20,
+        ..TrainSpec::of(model)
+    }
+}
+
+fn advance(run: &mut TrainImages, iterations: u64) -> Progress {
+    block_on(run.advance(iterations)).unwrap();
+    block_on(run.progress()).unwrap()
+}
+
+fn snapshot(run: &TrainImages) -> Snapshot {
+    let snapshot = block_on(run.snapshot()).unwrap();
+    // Time is no part of what a run comes to.
+    Snapshot {
+        seconds: 0.0,
+        ..snapshot
+    }
+}
+
+#[test]
+fn a_resumed_run_equals_one_that_never_stopped() {
+    for method in [Method::Dcd, Method::DaEbm] {
+        let device = Device::flex();
+        let mut whole = TrainImages::new(spec(method), images(30), device.clone());
+        advance(&mut whole, 4);
+        let kept = block_on(whole.snapshot()).unwrap();
+        advance(&mut whole, 3);
+        let mut resumed = TrainImages::resume(kept, images(30), device).unwrap();
+        advance(&mut resumed, 3);
+        assert_eq!(snapshot(&resumed), snapshot(&whole));
+    }
+}
+
+#[test]
+fn a_run_that_goes_back_is_another_one_with_half_the_rate() {
+    let mut run = TrainImages::new(spec(Method::Dcd), images(30), Device::flex());
+    advance(&mut run, 4);
+    let good = snapshot(&run);
+    let before = advance(&mut run, 3);
+    let lost = snapshot(&run);
+    run.roll_back(good.clone()).unwrap();
+    assert_eq!((run.iteration(), run.rollbacks()), (4, 1));
+    assert_eq!(snapshot(&run).arrays, good.arrays);
+    let after = advance(&mut run, 3);
+    assert_ne!(snapshot(&run).arrays, lost.arrays);
+    assert!((after.learning_rate / before.learning_rate - 0.5).abs() < 1e-9);
+}
+
+#[test]
+fn arrays_that_do_not_fit_change_nothing() {
+    let mut run = TrainImages::new(spec(Method::DaEbm), images(30), Device::flex());
+    let right = snapshot(&run);
+    for i in 0..right.arrays.len() {
+        let mut wrong = right.clone();
+        wrong.arrays[i].1.push(0.0);
+        let name = wrong.arrays[i].0.clone();
+        assert_eq!(run.roll_back(wrong), Err(SnapshotError::Shape(name)));
+        assert_eq!(snapshot(&run), right);
+    }
+}
+
+#[test]
+fn training_lowers_the_loss() {
+    // The limit of small steps, whose loss is a mean square, and steps of a third of the noise, whose loss
+    // has the same minimum but for a constant.
+    let mut run = TrainImages::new(spec(Method::Dcd), images(60), Device::flex());
+    let first = advance(&mut run, 4).loss;
+    let last = (0..4).map(|_| advance(&mut run, 9).loss).last().unwrap();
+    assert!(last < 0.8 * first, "{last} after {first}");
+    assert!(run.finished());
+
+    let finite = TrainSpec {
+        diffusion_step: 0.3,
+        ..spec(Method::Dcd)
+    };
+    let mut run = TrainImages::new(finite, images(60), Device::flex());
+    let first = advance(&mut run, 4).loss;
+    let last = (0..4).map(|_| advance(&mut run, 9).loss).last().unwrap();
+    assert!(last < first - 0.05, "{last} after {first}");
+}
+
+#[test]
+fn chains_of_the_joint_energy_move_and_are_kept() {
+    let mut run = TrainImages::new(spec(Method::DaEbm), images(30), Device::flex());
+    let before = snapshot(&run);
+    let progress = advance(&mut run, 10);
+    let after = snapshot(&run);
+    assert!(progress.acceptance.iter().all(|a| (0.0..=1.0).contains(a)));
+    assert!(!progress.acceptance.is_empty());
+    assert!(after.healthy());
+    assert_ne!(
+        before.array("chains", 20 * NUMBERS),
+        after.array("chains", 20 * NUMBERS)
+    );
+    let members = after.array("members", 20 * 5).unwrap();
+    assert!(
+        members
+            .chunks_exact(5)
+            .all(|row| row.iter().sum::<f32>() == 1.0)
+    );
+}

@@ -1,0 +1,169 @@
+//! What a model of images is: its method, its networks and its noise levels.
+
+use crate::diffusion::Schedule;
+use serde::{Deserialize, Serialize};
+
+/// The training method of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Diffusion contrastive divergence (arXiv 2307.01668) between noise levels.
+    Dcd,
+    /// Persistent training of one energy over images and levels (arXiv 2304.10707).
+    DaEbm,
+    /// Adversarial energies inside each denoising step (arXiv 2403.01666).
+    Ddaebm,
+}
+
+/// The network between image and energy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum NetworkSpec {
+    /// `½ |x - h(x, t)|²` with a U-Net.
+    Reconstruction { channels: Vec<usize>, blocks: usize },
+    /// `½ |x - h(x, t)|²/σ_t²` with a U-Net preconditioned for the level's noise.
+    Denoiser { channels: Vec<usize>, blocks: usize },
+    /// A residual network with a sum-pool head.
+    Residual { channels: Vec<usize>, blocks: usize },
+}
+
+/// Most channels and blocks of a network: what a visitor's file may ask for.
+const MOST_CHANNELS: usize = 256;
+const MOST_BLOCKS: usize = 8;
+
+impl NetworkSpec {
+    /// Puts other channels in place, one for each size of the maps.
+    ///
+    /// # Errors
+    /// If they make no network: none or too many sizes, or numbers of channels that groups of four do
+    /// not fill.
+    pub fn set_channels(&mut self, new: Vec<usize>) -> Result<(), String> {
+        let fits = |c: &usize| (4..=MOST_CHANNELS).contains(c) && c.is_multiple_of(4);
+        if !(1..=5).contains(&new.len()) || !new.iter().all(fits) {
+            return Err(format!(
+                "channels are one to five multiples of 4, {MOST_CHANNELS} at most"
+            ));
+        }
+        let (channels, _) = self.widths();
+        *channels = new;
+        Ok(())
+    }
+
+    /// Puts another number of blocks in place.
+    ///
+    /// # Errors
+    /// If there are none or too many.
+    pub fn set_blocks(&mut self, new: usize) -> Result<(), String> {
+        if !(1..=MOST_BLOCKS).contains(&new) {
+            return Err(format!("blocks are 1 to {MOST_BLOCKS}"));
+        }
+        let (_, blocks) = self.widths();
+        *blocks = new;
+        Ok(())
+    }
+
+    fn widths(&mut self) -> (&mut Vec<usize>, &mut usize) {
+        match self {
+            Self::Reconstruction { channels, blocks }
+            | Self::Denoiser { channels, blocks }
+            | Self::Residual { channels, blocks } => (channels, blocks),
+        }
+    }
+}
+
+/// The noise levels of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum NoiseSpec {
+    /// Deviations from `least` to `most` at equal ratios.
+    Ve {
+        levels: usize,
+        least: f64,
+        most: f64,
+    },
+    /// DA-EBM's ramp of step deviations.
+    Ramp { steps: usize, first: f64, last: f64 },
+    /// DDAEBM's variance-preserving steps, with no energy at the noisiest level.
+    Vp { steps: usize, low: f64, high: f64 },
+}
+
+impl NoiseSpec {
+    pub fn schedule(&self) -> Schedule {
+        match *self {
+            Self::Ve {
+                levels,
+                least,
+                most,
+            } => Schedule::ve(levels, least, most),
+            Self::Ramp { steps, first, last } => Schedule::cumulative_ramp(steps, first, last),
+            Self::Vp { steps, low, high } => Schedule::vp(steps, [low, high]).without_last(),
+        }
+    }
+}
+
+/// A model of 32 by 32 RGB images: enough to rebuild its networks around their weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelSpec {
+    pub name: String,
+    pub method: Method,
+    pub network: NetworkSpec,
+    pub noise: NoiseSpec,
+}
+
+impl ModelSpec {
+    /// The models that can be trained by name.
+    pub const NAMES: [&str; 2] = ["dcd-cifar", "da-ebm-cifar"];
+
+    /// A model by its name.
+    pub fn named(name: &str) -> Option<Self> {
+        let (method, network, noise) = match name {
+            "dcd-cifar" => (
+                Method::Dcd,
+                NetworkSpec::Denoiser {
+                    channels: vec![32, 64, 96],
+                    blocks: 1,
+                },
+                NoiseSpec::Ve {
+                    levels: 32,
+                    least: 0.01,
+                    most: 25.0,
+                },
+            ),
+            "da-ebm-cifar" => (
+                Method::DaEbm,
+                NetworkSpec::Residual {
+                    channels: vec![32, 48, 64, 64],
+                    blocks: 1,
+                },
+                NoiseSpec::Ramp {
+                    steps: 16,
+                    first: 0.02,
+                    last: 0.12,
+                },
+            ),
+            _ => return None,
+        };
+        Some(Self {
+            name: name.into(),
+            method,
+            network,
+            noise,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn named_models_survive_their_file() {
+        for name in ModelSpec::NAMES {
+            let model = ModelSpec::named(name).unwrap();
+            let text = serde_json::to_string(&model).unwrap();
+            assert_eq!(serde_json::from_str::<ModelSpec>(&text).unwrap(), model);
+            assert!(model.noise.schedule().levels() > 1);
+        }
+        assert_eq!(ModelSpec::named("nothing"), None);
+    }
+}
