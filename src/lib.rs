@@ -21,6 +21,8 @@ pub mod rng;
 #[cfg(feature = "compute")]
 pub mod sampler;
 pub mod settings;
+#[cfg(feature = "compute")]
+mod threads;
 pub mod weights;
 #[cfg(all(feature = "worker", target_arch = "wasm32"))]
 pub mod worker;

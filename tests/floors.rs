@@ -19,6 +19,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("protocol", 0),
     ("rng", 0),
     ("settings", 0),
+    ("threads", 0),
     ("weights", 0),
 ];
 

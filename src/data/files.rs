@@ -65,6 +65,23 @@ pub fn cifar_test(folder: &Path) -> Result<Images, FileError> {
     set(folder, "test_batch")
 }
 
+/// The labels of a batch, in its order: the first bytes of the official file's records, or `NAME.labels`.
+///
+/// # Errors
+/// If there are none.
+pub fn labels(folder: &Path, name: &str) -> Result<Vec<u8>, FileError> {
+    let binary = folder.join(format!("{name}.bin"));
+    let (file, step) = match binary.exists() {
+        true => (binary, NUMBERS + 1),
+        false => (folder.join(format!("{name}.labels")), 1),
+    };
+    let bytes = std::fs::read(&file).map_err(|e| FileError::Unreadable {
+        file,
+        reason: e.to_string(),
+    })?;
+    Ok(bytes.into_iter().step_by(step).collect())
+}
+
 /// The images of a set: `NAME.bin` in the official layout, or `NAME_0.png`, `NAME_1.png` and so on.
 ///
 /// # Errors

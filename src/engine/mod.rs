@@ -5,10 +5,13 @@
 
 mod checkpoint;
 mod compare;
+#[cfg(feature = "cli")]
+pub mod evaluate;
 mod fresh;
 pub mod images;
 mod report;
 pub mod scene;
+pub mod scores;
 mod selftest;
 mod train2d;
 mod view;

@@ -110,7 +110,39 @@ pub struct ModelSpec {
     pub noise: NoiseSpec,
 }
 
+/// Most noise levels of a model, and the least and largest deviation of its noise.
+const MOST_LEVELS: usize = 256;
+const DEVIATIONS: std::ops::RangeInclusive<f64> = 1e-4..=1e3;
+
 impl ModelSpec {
+    /// Whether the networks and levels can be built.
+    ///
+    /// # Errors
+    /// What cannot, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let mut network = self.network.clone();
+        let (channels, blocks) = network.widths();
+        let (channels, blocks) = (channels.clone(), *blocks);
+        network.set_channels(channels)?;
+        network.set_blocks(blocks)?;
+        let (levels, numbers) = match self.noise {
+            NoiseSpec::Ve {
+                levels,
+                least,
+                most,
+            } => (levels, [least, most]),
+            NoiseSpec::Ramp { steps, first, last } => (steps, [first, last]),
+            NoiseSpec::Vp { steps, low, high } => (steps, [low, high]),
+        };
+        if !(2..=MOST_LEVELS).contains(&levels) {
+            return Err(format!("noise levels are 2 to {MOST_LEVELS}"));
+        }
+        match numbers.iter().all(|n| DEVIATIONS.contains(n)) {
+            true => Ok(()),
+            false => Err("the noise is out of range".into()),
+        }
+    }
+
     /// The models that can be trained by name.
     pub const NAMES: [&str; 2] = ["dcd-cifar", "da-ebm-cifar"];
 

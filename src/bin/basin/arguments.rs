@@ -14,6 +14,7 @@ pub fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(train2d())
         .subcommand(crate::train::command())
+        .subcommand(crate::evaluate::command())
         .subcommand(crate::study2d::command())
         .subcommand(with_settings(
             Command::new("bench")

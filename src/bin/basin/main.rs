@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bench;
+mod evaluate;
 mod study2d;
 mod train;
 mod train2d;
@@ -12,6 +13,7 @@ fn main() -> ExitCode {
     let matches = arguments::command().get_matches();
     let result = match matches.subcommand() {
         Some(("train2d", m)) => train2d::run(m),
+        Some(("evaluate", m)) => evaluate::run(m),
         Some(("train", m)) => train::run(m),
         Some(("bench", m)) => bench::run(m),
         Some(("study2d", m)) => study2d::run(m),

@@ -192,6 +192,10 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
         good = newest;
     }
     write_checkpoint(&out, &good)?;
+    let weights = block_on(run.weights()).map_err(|e| e.to_string())?;
+    let file = out.join("weights.safetensors");
+    fs::write(&file, weights.write())
+        .map_err(|e| format!("cannot write {}: {e}", file.display()))?;
     if run.finished() {
         write_grid(&out, &run)?;
     } else {

@@ -6,10 +6,10 @@ use super::builder::Builder;
 use super::residual::Residual;
 use super::unet::UNet;
 use crate::data::images::SIDE;
-use crate::energy::Layout;
+use crate::energy::{Block, Layout};
 use crate::kernel::plan::{Op, Plan, Size};
 use crate::rng::{Draws, Stream};
-use crate::weights::{ModelSpec, NetworkSpec};
+use crate::weights::{Array, ModelSpec, NetworkSpec, WeightsError};
 
 /// Deviation of the data that preconditioning reckons with: that of CIFAR-10's pixels in [-1, 1].
 pub const DATA_DEVIATION: f64 = 0.5;
@@ -79,6 +79,37 @@ impl ConvArchitecture {
             levels: schedule.levels(),
             kind,
         }
+    }
+
+    /// The arrays of a flat buffer, for a file.
+    pub fn arrays(&self, flat: &[f32]) -> Vec<Array> {
+        let array = |block: &Block| Array {
+            name: block.name.clone(),
+            shape: block.shape.to_vec(),
+            numbers: flat[block.range()].to_vec(),
+        };
+        self.draw().layout.blocks.iter().map(array).collect()
+    }
+
+    /// The flat buffer of a file's arrays.
+    ///
+    /// # Errors
+    /// If one is missing, has another shape, or has no place in the network.
+    pub fn assemble(&self, arrays: &[Array]) -> Result<Vec<f32>, WeightsError> {
+        let Drawn { layout, .. } = self.draw();
+        let known = |array: &&Array| layout.blocks.iter().any(|b| b.name == array.name);
+        if let Some(unknown) = arrays.iter().find(|array| !known(array)) {
+            return Err(WeightsError::Unknown(unknown.name.clone()));
+        }
+        let mut flat = Vec::with_capacity(layout.parameters());
+        for block in &layout.blocks {
+            let array = arrays.iter().find(|a| a.name == block.name);
+            match array {
+                Some(a) if a.shape == block.shape => flat.extend(&a.numbers),
+                _ => return Err(WeightsError::Shape(block.name.clone())),
+            }
+        }
+        Ok(flat)
     }
 
     /// The plan and its offset table.

@@ -175,3 +175,25 @@ fn parameter_gradients_agree_with_automatic_differentiation() {
         close(&values(found), &values(right), 1e-4);
     }
 }
+
+#[test]
+fn weights_fit_their_own_network_only() {
+    use crate::weights::WeightsError;
+    for a in architectures() {
+        let flat = a.init(3);
+        let arrays = a.arrays(&flat);
+        assert_eq!(a.assemble(&arrays).unwrap(), flat);
+        let name = arrays[1].name.clone();
+        let mut missing = arrays.clone();
+        missing.remove(1);
+        assert_eq!(a.assemble(&missing), Err(WeightsError::Shape(name.clone())));
+        let mut other = arrays.clone();
+        other[1].shape.reverse();
+        other[1].shape.push(1);
+        assert_eq!(a.assemble(&other), Err(WeightsError::Shape(name)));
+        let mut more = arrays.clone();
+        more[0].name.push('x');
+        let unknown = WeightsError::Unknown(more[0].name.clone());
+        assert_eq!(a.assemble(&more), Err(unknown));
+    }
+}

@@ -19,7 +19,7 @@ use crate::objective::{
 };
 use crate::rng::{Draws, Stream};
 use crate::sampler::{JumpKind, Kernel, Labelled, adapt};
-use crate::weights::Method;
+use crate::weights::{Method, WeightsFile};
 use burn::tensor::{Device, Tensor, TensorData};
 use web_time::Instant;
 
@@ -306,6 +306,18 @@ impl TrainImages {
             let ceiling = self.steps.ones_like() * 1.5;
             self.steps = adapt(self.steps.clone(), window, ceiling);
         }
+    }
+
+    /// The averaged weights.
+    ///
+    /// # Errors
+    /// If the device fails to give them back.
+    pub async fn weights(&self) -> Result<WeightsFile, TrainError> {
+        let found = read(vec![self.average.clone().into()]).await?;
+        Ok(WeightsFile {
+            model: self.spec.model.clone(),
+            arrays: self.architecture.arrays(&found[0]),
+        })
     }
 
     /// Everything the run depends on.

@@ -9,18 +9,17 @@ mod loops;
 mod maps;
 mod rooms;
 mod tape;
-mod threads;
 
 use super::product::{LANES, Lanes};
 use super::{arch, numbers, tensor};
 use crate::kernel::plan::{Plan, Size};
 use crate::kernel::plan_kernels::{PlanKernels, Pulled, Rule};
+use crate::threads::in_order;
 use burn::tensor::{Device, Tensor};
 use maps::ZERO;
 use pulp::{Simd, WithSimd};
 use std::sync::Mutex;
 use tape::{Along, Room, Tape, Weights};
-use threads::in_order;
 
 /// The kernels of a plan at its present weights.
 pub struct CpuPlan {

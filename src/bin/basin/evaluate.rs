@@ -1,0 +1,214 @@
+//! `basin evaluate`: measures weights of a model of images, or the measures themselves.
+
+use crate::arguments;
+use basin::data::files;
+use basin::data::images::{Images, NUMBERS};
+use basin::diffusion::Schedule;
+use basin::energy::LevelEnergy;
+use basin::energy::conv::{ConvArchitecture, ConvEnergy};
+use basin::engine::evaluate::{
+    Extractors, Gaussian, Sets, denoising, long_run, outliers, quality, yardsticks,
+};
+use basin::rng::{Draws, Stream};
+use basin::sampler::ancestral_step;
+use basin::weights::WeightsFile;
+use burn::tensor::{Device, Tensor, TensorData};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Deviations of the noise that is taken away, and test images for it.
+const NOISES: [f64; 3] = [0.1, 0.3, 0.5];
+const DENOISED: usize = 500;
+
+/// Chains of the long run: as many as go together in memory.
+const CHAINS: usize = 16;
+
+/// Samples that are drawn together.
+const BATCH: usize = 128;
+
+const PARTS: [&str; 4] = ["samples", "denoising", "outliers", "long-run"];
+
+pub fn command() -> Command {
+    let flag = |name: &'static str| Arg::new(name).long(name);
+    let count = |name, default: &'static str, help: &'static str| {
+        flag(name)
+            .default_value(default)
+            .value_parser(value_parser!(u64).range(2..=50_000))
+            .help(help)
+    };
+    Command::new("evaluate")
+        .about("Measures a model of images against data")
+        .args([
+            flag("weights")
+                .value_parser(value_parser!(PathBuf))
+                .required_unless_present("yardsticks")
+                .help("Weights (safetensors)"),
+            flag("data")
+                .required(true)
+                .value_parser(value_parser!(PathBuf))
+                .help("Folder with cifar10/, ood/ and extractors/"),
+            arguments::device(),
+            flag("yardsticks")
+                .action(ArgAction::SetTrue)
+                .help("Measure known sets instead: the ResNet's accuracy and Fréchet distances"),
+            flag("only")
+                .value_delimiter(',')
+                .value_parser(PARTS)
+                .help("Parts to measure; all by default"),
+            count(
+                "samples",
+                "2000",
+                "Samples, and images of every set that they are compared with",
+            ),
+            count(
+                "outliers",
+                "1000",
+                "Images of every set of the outlier measures",
+            ),
+            flag("transitions")
+                .default_value("10000")
+                .value_parser(value_parser!(u64).range(10..=1_000_000))
+                .help("Transitions of the long run"),
+            flag("json")
+                .action(ArgAction::SetTrue)
+                .help("Print one JSON object at the end instead of lines on the way"),
+        ])
+}
+
+pub fn run(matches: &ArgMatches) -> Result<(), String> {
+    let began = Instant::now();
+    let device = arguments::open_device(matches)?;
+    let path = |name: &str| {
+        matches
+            .get_one::<PathBuf>(name)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let number = |name: &str| matches.get_one::<u64>(name).copied().unwrap_or(2) as usize;
+    let data = path("data");
+    let printer = Printer {
+        json: matches.get_flag("json"),
+    };
+    if matches.get_flag("yardsticks") {
+        let found = yardstick(&data, number("samples"), &printer, &device)?;
+        return printer.last(&found);
+    }
+    let weights = path("weights");
+    let bytes =
+        std::fs::read(&weights).map_err(|e| format!("cannot read {}: {e}", weights.display()))?;
+    let file = WeightsFile::read(&bytes).map_err(|e| format!("{}: {e}", weights.display()))?;
+    let architecture = ConvArchitecture::from_spec(&file.model);
+    let flat = architecture
+        .assemble(&file.arrays)
+        .map_err(|e| format!("{}: {e}", weights.display()))?;
+    let flat = Tensor::<1>::from_data(flat.as_slice(), &device);
+    let model = ConvEnergy::new(&architecture, &flat);
+    let schedule = file.model.noise.schedule();
+    let only: Vec<&String> = matches.get_many("only").into_iter().flatten().collect();
+    let wanted = |part: &str| only.is_empty() || only.iter().any(|o| *o == part);
+    let sets = Sets::read(&data, number("outliers")).map_err(|e| e.to_string())?;
+    let mut found = json!({ "model": file.model });
+    let gaussian =
+        (wanted("samples") || wanted("denoising")).then(|| Gaussian::of(&sets.train, &device));
+    if let (true, Some(gaussian)) = (wanted("denoising"), &gaussian) {
+        let test = sets.test.part(0, DENOISED);
+        let rows = denoising(&model, &schedule, gaussian, &test, &NOISES, &device)?;
+        rows.iter().for_each(|row| printer.line(row));
+        found["denoising"] = json!(rows);
+    }
+    if let (true, Some(gaussian)) = (wanted("samples"), &gaussian) {
+        let extractors = Extractors::load(&data.join("extractors"), &device)?;
+        let began = Instant::now();
+        let samples = samples(&model, &schedule, number("samples"), &device)?;
+        let seconds = began.elapsed().as_secs_f64();
+        let measured = quality(&extractors, &sets, gaussian, &samples, |row| {
+            printer.line(row)
+        })?;
+        found["samples"] = json!(measured);
+        found["samples"]["seconds"] = json!(seconds);
+    }
+    if wanted("outliers") {
+        let count = number("outliers");
+        let rows = outliers(&model, &schedule, &sets, count, &device, |row| {
+            printer.line(row)
+        })?;
+        found["outliers"] = json!(rows);
+    }
+    if wanted("long-run") {
+        let start = sets.test.part(0, CHAINS);
+        let transitions = number("transitions") as u64;
+        let rows = long_run(&model, 0, &start, transitions, &device, |row, _| {
+            printer.line(row)
+        });
+        found["long_run"] = json!(rows);
+    }
+    found["seconds"] = json!(began.elapsed().as_secs_f64());
+    printer.last(&found)
+}
+
+/// Samples along the way back from noise.
+fn samples(
+    model: &ConvEnergy,
+    schedule: &Schedule,
+    n: usize,
+    device: &Device,
+) -> Result<Images, String> {
+    let top = model.levels() - 1;
+    let mut all = Images::default();
+    for first in (0..n).step_by(BATCH) {
+        let count = BATCH.min(n - first);
+        let draw = |step: usize| {
+            let key = (first * 1000 + step) as u64;
+            let z = Draws::new(1, Stream::ReverseNoise, key).normals(count * NUMBERS);
+            Tensor::<2>::from_data(TensorData::new(z, [count, NUMBERS]), device)
+        };
+        let mut x = draw(top + 1) * schedule.noise(top);
+        for t in (0..=top).rev() {
+            x = ancestral_step(model, schedule, t, x, draw(t));
+        }
+        let numbers = x
+            .into_data()
+            .try_to_vec::<f32>()
+            .map_err(|e| format!("{e:?}"))?;
+        all.pixels.extend(Images::from_numbers(&numbers).pixels);
+    }
+    Ok(all)
+}
+
+/// What other implementations measured too.
+fn yardstick(
+    data: &Path,
+    count: usize,
+    printer: &Printer,
+    device: &Device,
+) -> Result<Value, String> {
+    let extractors = Extractors::load(&data.join("extractors"), device)?;
+    let sets = Sets::read(data, count).map_err(|e| e.to_string())?;
+    let labels = files::labels(&data.join("cifar10"), "test_batch").map_err(|e| e.to_string())?;
+    let accuracy = extractors.accuracy(&sets.test, &labels);
+    printer.line(&json!({ "resnet56_accuracy": accuracy }));
+    let rows = yardsticks(&extractors, &sets, count, |row| printer.line(row))?;
+    Ok(json!({ "resnet56_accuracy": accuracy, "distances": rows }))
+}
+
+struct Printer {
+    json: bool,
+}
+
+impl Printer {
+    fn line(&self, row: &impl serde::Serialize) {
+        if !self.json {
+            println!("{}", json!(row));
+        }
+    }
+
+    fn last(&self, found: &Value) -> Result<(), String> {
+        if self.json {
+            let text = serde_json::to_string_pretty(found).map_err(|e| e.to_string())?;
+            println!("{text}");
+        }
+        Ok(())
+    }
+}
