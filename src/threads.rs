@@ -1,7 +1,5 @@
 //! Work on all cores.
 
-use std::sync::Mutex;
-
 /// What `work` gives for 0, 1, … `count - 1`, in that order. Each thread works on what is next and has
 /// room of its own, which `room` makes.
 #[cfg(not(target_arch = "wasm32"))]
@@ -11,7 +9,7 @@ pub fn in_order<R, W: Send>(
     work: impl Fn(&mut R, usize) -> W + Sync,
 ) -> Vec<W> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let next = Mutex::new(0..count);
+    let next = std::sync::Mutex::new(0..count);
     let take = || next.lock().unwrap_or_else(|e| e.into_inner()).next();
     let run = || {
         let mut room = room();
