@@ -12,7 +12,7 @@ use basin::engine::block_on;
 use basin::engine::images::{Progress, Snapshot, TrainImages, TrainSpec};
 use basin::rng::{Draws, Stream};
 use basin::sampler::ancestral_step;
-use basin::weights::{Method, ModelSpec};
+use basin::weights::{Method, ModelSpec, WeightsFile};
 use burn::tensor::{Tensor, TensorData};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::json;
@@ -59,6 +59,10 @@ pub fn command() -> Command {
             flag("resume")
                 .action(ArgAction::SetTrue)
                 .help("Go on from the checkpoint in the output folder"),
+            flag("from")
+                .value_parser(value_parser!(PathBuf))
+                .conflicts_with("resume")
+                .help("Start from these weights (safetensors) in place of fresh ones"),
             flag("time-limit")
                 .value_parser(parse_time)
                 .help("Stop with a checkpoint after so long, such as 90s, 25m or 2h"),
@@ -135,7 +139,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
                 out.display()
             ));
         }
-        false => TrainImages::new(spec(matches)?, data, device),
+        false => start(matches, data, device)?,
     };
     // Before hours of work, not after: a folder that cannot be written is found now.
     let mut good = block_on(run.snapshot()).map_err(|e| e.to_string())?;
@@ -205,6 +209,23 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
         );
     }
     Ok(())
+}
+
+/// A new run, from fresh weights or those of a file.
+fn start(
+    matches: &ArgMatches,
+    data: Images,
+    device: burn::tensor::Device,
+) -> Result<TrainImages, String> {
+    let mut run = TrainImages::new(spec(matches)?, data, device);
+    if let Some(path) = matches.get_one::<PathBuf>("from") {
+        let bytes = fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+        let weights = WeightsFile::read(&bytes);
+        let weights = weights.map_err(|e| format!("{}: {e}", path.display()))?;
+        run.start_from(&weights)
+            .map_err(|e| format!("{}: {e}", path.display()))?;
+    }
+    Ok(run)
 }
 
 /// Iterations until the next report, one at a time: each takes about a second, and Ctrl-C and the time

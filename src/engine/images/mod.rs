@@ -19,7 +19,7 @@ use crate::objective::{
 };
 use crate::rng::{Draws, Stream};
 use crate::sampler::{JumpKind, Kernel, Labelled, adapt};
-use crate::weights::{Method, WeightsFile};
+use crate::weights::{Method, WeightsError, WeightsFile};
 use burn::tensor::{Device, Tensor, TensorData};
 use web_time::Instant;
 
@@ -306,6 +306,17 @@ impl TrainImages {
             let ceiling = self.steps.ones_like() * 1.5;
             self.steps = adapt(self.steps.clone(), window, ceiling);
         }
+    }
+
+    /// Starts from these weights in place of fresh ones, with an optimiser that knows nothing yet.
+    ///
+    /// # Errors
+    /// If they are of another network.
+    pub fn start_from(&mut self, weights: &WeightsFile) -> Result<(), WeightsError> {
+        let flat = self.architecture.assemble(&weights.arrays)?;
+        self.flat = Tensor::from_data(flat.as_slice(), &self.device);
+        self.average = self.flat.clone();
+        Ok(())
     }
 
     /// The averaged weights.

@@ -100,6 +100,29 @@ fn a_run_that_goes_back_is_another_one_with_half_the_rate() {
     assert!((after.learning_rate / before.learning_rate - 0.5).abs() < 1e-9);
 }
 
+/// Half precision is what the file loses.
+#[test]
+fn training_starts_from_weights_of_a_file() {
+    let device = Device::flex();
+    let mut run = TrainImages::new(spec(Method::Dcd), images(30), device.clone());
+    advance(&mut run, 5);
+    let file = block_on(run.weights()).unwrap().write();
+    let weights = WeightsFile::read(&file).unwrap();
+    let mut other = TrainImages::new(spec(Method::Dcd), images(30), device.clone());
+    other.start_from(&weights).unwrap();
+    assert_eq!(other.iteration(), 0);
+    let snapshots = [snapshot(&run), snapshot(&other)];
+    let [kept, started] = snapshots.each_ref().map(|s| &s.arrays);
+    let average = &kept.iter().find(|(name, _)| name == "average").unwrap().1;
+    for (name, found) in started.iter().take(2) {
+        let pairs = found.iter().zip(average);
+        let close = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-3 * b.abs() + 1e-7;
+        assert!(pairs.into_iter().all(close), "{name}");
+    }
+    let mut wrong = TrainImages::new(spec(Method::DaEbm), images(30), device);
+    assert!(wrong.start_from(&weights).is_err());
+}
+
 #[test]
 fn arrays_that_do_not_fit_change_nothing() {
     let mut run = TrainImages::new(spec(Method::DaEbm), images(30), Device::flex());
