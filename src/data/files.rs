@@ -49,6 +49,7 @@ impl std::error::Error for FileError {}
 /// # Errors
 /// If a batch is missing or broken.
 pub fn cifar_train(folder: &Path) -> Result<Images, FileError> {
+    let folder = &batches(folder);
     let mut all = Images::default();
     for batch in 1..=5 {
         let part = set(folder, &format!("data_batch_{batch}"))?;
@@ -62,7 +63,16 @@ pub fn cifar_train(folder: &Path) -> Result<Images, FileError> {
 /// # Errors
 /// If the batch is missing or broken.
 pub fn cifar_test(folder: &Path) -> Result<Images, FileError> {
-    set(folder, "test_batch")
+    set(&batches(folder), "test_batch")
+}
+
+/// Where the batches are: in the folder, or in its `cifar10`.
+fn batches(folder: &Path) -> PathBuf {
+    let inner = folder.join("cifar10");
+    match inner.is_dir() {
+        true => inner,
+        false => folder.into(),
+    }
 }
 
 /// The labels of a batch, in its order: the first bytes of the official file's records, or `NAME.labels`.

@@ -50,7 +50,7 @@ pub fn command() -> Command {
             flag("data")
                 .required(true)
                 .value_parser(value_parser!(PathBuf))
-                .help("Folder with CIFAR-10: data_batch_1.bin … or the same batches as PNG sheets"),
+                .help("Folder with CIFAR-10, or with cifar10/ in it: data_batch_1.bin … or the same batches as PNG sheets"),
             flag("out")
                 .required(true)
                 .value_parser(value_parser!(PathBuf))
