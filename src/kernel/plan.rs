@@ -198,13 +198,4 @@ impl Plan {
         self.sizes.push(shape);
         self.ops.len()
     }
-
-    /// Multiplications and additions of one way through the convolutions, twice their products.
-    pub fn flops(&self) -> u64 {
-        let of = |op: &Op| match op {
-            Op::Conv { conv, .. } => 2 * (conv.weights() * conv.side * conv.side) as u64,
-            _ => 0,
-        };
-        self.ops.iter().map(of).sum()
-    }
 }

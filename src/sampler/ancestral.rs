@@ -6,7 +6,8 @@
 
 use crate::diffusion::Schedule;
 use crate::energy::{Energy, LevelEnergy, membership_of};
-use burn::tensor::Tensor;
+use crate::rng::{Draws, Stream};
+use burn::tensor::{Device, Tensor, TensorData};
 
 /// The mean of the clean data given `x` `[n, d]` at level `t`, by Tweedie's formula: `(x - σ² ∂E/∂x)/a`.
 pub fn denoised<M: LevelEnergy>(
@@ -34,4 +35,24 @@ pub fn ancestral_step<M: LevelEnergy>(
     }
     let p = schedule.posterior(t - 1);
     clean * p.clean + x * p.noisy + z * p.deviation
+}
+
+/// Clean samples `[n, d]` all the way from noise, with draws keyed by seed and by steps from `key` on, one
+/// more than there are levels.
+pub fn ancestral<M: LevelEnergy>(
+    model: &M,
+    schedule: &Schedule,
+    [n, d]: [usize; 2],
+    [seed, key]: [u64; 2],
+    device: &Device,
+) -> Tensor<2> {
+    let levels = schedule.levels();
+    let draw = |step: usize| {
+        let z = Draws::new(seed, Stream::ReverseNoise, key + step as u64).normals(n * d);
+        Tensor::<2>::from_data(TensorData::new(z, [n, d]), device)
+    };
+    let start = draw(levels) * schedule.noise(levels - 1);
+    (0..levels)
+        .rev()
+        .fold(start, |x, t| ancestral_step(model, schedule, t, x, draw(t)))
 }

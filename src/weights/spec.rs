@@ -11,8 +11,6 @@ pub enum Method {
     Dcd,
     /// Persistent training of one energy over images and levels (arXiv 2304.10707).
     DaEbm,
-    /// Adversarial energies inside each denoising step (arXiv 2403.01666).
-    Ddaebm,
 }
 
 /// The network between image and energy.
@@ -83,8 +81,6 @@ pub enum NoiseSpec {
     },
     /// DA-EBM's ramp of step deviations.
     Ramp { steps: usize, first: f64, last: f64 },
-    /// DDAEBM's variance-preserving steps, with no energy at the noisiest level.
-    Vp { steps: usize, low: f64, high: f64 },
 }
 
 impl NoiseSpec {
@@ -96,7 +92,6 @@ impl NoiseSpec {
                 most,
             } => Schedule::ve(levels, least, most),
             Self::Ramp { steps, first, last } => Schedule::cumulative_ramp(steps, first, last),
-            Self::Vp { steps, low, high } => Schedule::vp(steps, [low, high]).without_last(),
         }
     }
 }
@@ -132,7 +127,6 @@ impl ModelSpec {
                 most,
             } => (levels, [least, most]),
             NoiseSpec::Ramp { steps, first, last } => (steps, [first, last]),
-            NoiseSpec::Vp { steps, low, high } => (steps, [low, high]),
         };
         if !(2..=MOST_LEVELS).contains(&levels) {
             return Err(format!("noise levels are 2 to {MOST_LEVELS}"));

@@ -4,15 +4,13 @@ use crate::arguments;
 use basin::data::files;
 use basin::data::images::{Images, NUMBERS};
 use basin::diffusion::Schedule;
-use basin::energy::LevelEnergy;
 use basin::energy::conv::{ConvArchitecture, ConvEnergy};
 use basin::engine::evaluate::{
     Extractors, Gaussian, Sets, denoising, long_run, outliers, quality, yardsticks,
 };
-use basin::rng::{Draws, Stream};
-use basin::sampler::ancestral_step;
+use basin::sampler::ancestral;
 use basin::weights::WeightsFile;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -155,19 +153,11 @@ fn samples(
     n: usize,
     device: &Device,
 ) -> Result<Images, String> {
-    let top = model.levels() - 1;
     let mut all = Images::default();
     for first in (0..n).step_by(BATCH) {
         let count = BATCH.min(n - first);
-        let draw = |step: usize| {
-            let key = (first * 1000 + step) as u64;
-            let z = Draws::new(1, Stream::ReverseNoise, key).normals(count * NUMBERS);
-            Tensor::<2>::from_data(TensorData::new(z, [count, NUMBERS]), device)
-        };
-        let mut x = draw(top + 1) * schedule.noise(top);
-        for t in (0..=top).rev() {
-            x = ancestral_step(model, schedule, t, x, draw(t));
-        }
+        let key = (first * 1000) as u64;
+        let x = ancestral(model, schedule, [count, NUMBERS], [1, key], device);
         let numbers = x
             .into_data()
             .try_to_vec::<f32>()

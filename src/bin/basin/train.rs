@@ -10,10 +10,8 @@ use basin::data::files;
 use basin::data::images::{Images, NUMBERS};
 use basin::engine::block_on;
 use basin::engine::images::{Progress, Snapshot, TrainImages, TrainSpec};
-use basin::rng::{Draws, Stream};
-use basin::sampler::ancestral_step;
+use basin::sampler::ancestral;
 use basin::weights::{Method, ModelSpec, WeightsFile};
-use burn::tensor::{Tensor, TensorData};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::json;
 use std::fs;
@@ -156,7 +154,8 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
         if limit.is_some_and(|&limit| began.elapsed() + spare > limit) {
             break;
         }
-        block_on(run.advance(slice(&run, report_every))).map_err(|e| e.to_string())?;
+        // One at a time: each takes about a second, and Ctrl-C and the time limit wait for it.
+        block_on(run.advance(1)).map_err(|e| e.to_string())?;
         if !run.iteration().is_multiple_of(report_every) && !run.finished() {
             continue;
         }
@@ -226,13 +225,6 @@ fn start(
             .map_err(|e| format!("{}: {e}", path.display()))?;
     }
     Ok(run)
-}
-
-/// Iterations until the next report, one at a time: each takes about a second, and Ctrl-C and the time
-/// limit wait for it.
-fn slice(run: &TrainImages, report_every: u64) -> u64 {
-    let left = report_every - run.iteration() % report_every;
-    left.min(1)
 }
 
 /// The spec of a new run: the model's own, with what the flags change.
@@ -337,15 +329,7 @@ fn write_checkpoint(out: &Path, snapshot: &Snapshot) -> Result<(), String> {
 /// Samples of the averaged weights, as they are now.
 fn write_grid(out: &Path, run: &TrainImages) -> Result<(), String> {
     let (model, schedule, device) = (run.model(), run.schedule(), run.device());
-    let top = schedule.levels() - 1;
-    let draw = |step: usize| {
-        let z = Draws::new(0, Stream::ReverseNoise, step as u64).normals(GRID * NUMBERS);
-        Tensor::<2>::from_data(TensorData::new(z, [GRID, NUMBERS]), device)
-    };
-    let mut x = draw(top + 1) * schedule.noise(top);
-    for t in (0..=top).rev() {
-        x = ancestral_step(&model, schedule, t, x, draw(t));
-    }
+    let x = ancestral(&model, schedule, [GRID, NUMBERS], [0, 0], device);
     let numbers = x
         .into_data()
         .try_to_vec::<f32>()

@@ -72,10 +72,6 @@ impl ConvEnergy {
         }))
     }
 
-    pub fn architecture(&self) -> &ConvArchitecture {
-        &self.0.architecture
-    }
-
     fn blocks(&self) -> &[Tensor<2>] {
         let Parts {
             drawn,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::energy::membership_of_labels;
-use crate::kernel::plan::Size;
+use crate::kernel::plan::{Op, Size};
 use crate::rng::{Draws, Stream};
 use burn::tensor::Device;
 
@@ -196,4 +196,56 @@ fn weights_fit_their_own_network_only() {
         let unknown = WeightsError::Unknown(more[0].name.clone());
         assert_eq!(a.assemble(&more), Err(unknown));
     }
+}
+
+/// Networks that give maps: what a generator will be made of.
+#[test]
+fn gradients_of_maps_agree_with_automatic_differentiation() {
+    let device = Device::flex();
+    let mut b = builder::Builder::new(Size {
+        channels: 3,
+        side: 8,
+    });
+    let a = b.conv("a", 0, 3, 4);
+    let h = b.norm_silu_modulated(a);
+    let joined = b.push(Op::Concat { from: [h, 0] });
+    let out = b.conv("b", joined, 3, 2);
+    b.push(Op::Tanh { from: out });
+    let builder::Builder { plan, layout } = b;
+    let draw = |step, n: usize| Draws::new(7, Stream::Test, step).normals(n);
+    let flat = draw(0, plan.parameters);
+    let flat = Tensor::<1>::from_data(flat.as_slice(), &device) * 0.3;
+    let n = 18;
+    let (x, _) = batch(n, 3, &device);
+    let condition = matrix(draw(1, n * plan.columns), n, &device);
+    let seed = matrix(draw(2, n * plan.output().numbers()), n, &device);
+
+    let kernels = plan_kernels(&plan, &flat).unwrap();
+    let found = kernels.pull(&x, &condition, &seed).unwrap();
+    let given = kernels.output(&x, &condition).unwrap();
+
+    let leaf = |t: Tensor<2>| t.autodiff().require_grad();
+    let blocks = layout.blocks.iter();
+    let blocks = blocks.map(|b| leaf(flat.clone().slice(b.range()).reshape(b.shape)));
+    let blocks: Vec<_> = blocks.collect();
+    let (x, condition) = (leaf(x), leaf(condition));
+    let general = General {
+        plan: &plan,
+        layout: &layout,
+        blocks: &blocks,
+        condition: condition.clone(),
+    };
+    let (right, _) = general.forward(x.clone().reshape([n, 3, 8, 8]));
+    let right = right.reshape(seed.dims());
+    close(&values(given), &values(right.clone().inner()), 1e-5);
+    let mut gradients = (right * seed.autodiff()).sum().backward();
+    let by_weights = layout.flat_gradient(&blocks, &mut gradients, 0);
+    close(&values(found.parameters), &values(by_weights), 2e-5);
+    let by = |t: &Tensor<2>, gradients: &mut Gradients| values(t.grad_remove(gradients).unwrap());
+    close(
+        &values(found.condition),
+        &by(&condition, &mut gradients),
+        2e-5,
+    );
+    close(&values(found.x.unwrap()), &by(&x, &mut gradients), 2e-5);
 }

@@ -434,7 +434,7 @@ fn objective(
             spec.diffusion_step,
             device,
         )),
-        Method::DaEbm | Method::Ddaebm => {
+        Method::DaEbm => {
             let (n, levels) = (spec.buffer, schedule.levels());
             let labels: Vec<usize> = (0..n).map(|i| i * levels / n).collect();
             let noise = Draws::new(spec.seed, Stream::BufferStart, 0).normals(n * NUMBERS);

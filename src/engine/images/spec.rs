@@ -57,7 +57,7 @@ impl TrainSpec {
         };
         match base.model.method {
             Method::Dcd => base,
-            Method::DaEbm | Method::Ddaebm => Self {
+            Method::DaEbm => Self {
                 learning_rate: 2e-4,
                 beta1: 0.0,
                 beta2: 0.999,
