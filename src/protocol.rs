@@ -4,8 +4,14 @@
 //! messages that came from outside (a browser, a driver, a file system). The page is a fold over
 //! events, so a recorded stream of them replays a run.
 
+mod images;
+
 pub use crate::settings::Clock;
 use crate::settings::Settings;
+pub use images::{
+    Denoised, Estimate, Explained, Format, FrameFacts, GOLDEN_TOLERANCE, ImageCommand, ImageEvent,
+    Loaded, Scored, Seen,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// What the page asks of the worker.
@@ -46,6 +52,7 @@ pub enum Command {
     Clock(Clock),
     /// The page is hidden (true) or visible again: a hidden page is not drawn.
     Hidden(bool),
+    Images(ImageCommand),
 }
 
 /// A message is for one of the worker's lanes, a run with its canvases, or for every one.
@@ -138,6 +145,7 @@ pub enum Event {
     Fault {
         message: String,
     },
+    Images(ImageEvent),
 }
 
 /// The device and its self-test.

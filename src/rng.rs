@@ -46,6 +46,7 @@ pub enum Stream {
     ProposedCentre = 34,
     Flip = 35,
     ReverseNoise = 36,
+    Made = 37,
 }
 
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];

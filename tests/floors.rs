@@ -27,6 +27,7 @@ const FLOORS: &[(&str, u32)] = &[
 /// numbers, a model names its noise levels, a network runs on its kernels.
 const SIDEWAYS: &[(&str, &str)] = &[
     ("protocol", "settings"),
+    ("protocol", "weights"),
     ("diffusion", "settings"),
     ("settings", "rng"),
     ("weights", "diffusion"),

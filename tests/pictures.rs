@@ -21,6 +21,7 @@ fn the_pictures_shaders_are_valid() {
         ("points", include_str!("../shaders/points.wgsl")),
         ("trails", include_str!("../shaders/trails.wgsl")),
         ("arrows", include_str!("../shaders/arrows.wgsl")),
+        ("mosaic", include_str!("../shaders/mosaic.wgsl")),
         ("strip", include_str!("../shaders/strip.wgsl")),
     ] {
         let text = [COLOUR, VIEW, text].concat();

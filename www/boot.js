@@ -20,4 +20,11 @@
       if (status) status.textContent = `The page could not start: ${error.message ?? error}`;
       throw error;
     });
+  // Without a network the next visit starts from what is kept. Browsers without service workers, and
+  // pages that are not loaded over https, go without.
+  if ("serviceWorker" in navigator) {
+    addEventListener("load", () => {
+      navigator.serviceWorker.register(url("service-worker.js")).catch(() => {});
+    });
+  }
 }

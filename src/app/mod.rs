@@ -4,8 +4,10 @@
 //! outside `view` is free of the browser and tested natively.
 
 pub mod ablation;
+pub mod gallery;
 pub mod history;
 pub mod lens;
+pub mod outlying;
 pub mod run;
 pub mod scale;
 pub mod words;

@@ -151,6 +151,8 @@ impl Run {
                 self.comparing = false;
                 Some(Outcome::Fault(message))
             }
+            // Of another worker; see `gallery`.
+            Event::Images(_) => None,
         }
     }
 

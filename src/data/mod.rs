@@ -6,10 +6,14 @@
 
 mod bessel;
 mod board;
+#[cfg(feature = "compute")]
+pub mod export;
 #[cfg(feature = "cli")]
 pub mod files;
 pub mod images;
+pub mod made;
 mod mixture;
+pub mod resample;
 mod rings;
 mod shapes;
 

@@ -9,7 +9,9 @@ mod compare;
 pub mod evaluate;
 mod fresh;
 pub mod images;
+pub mod model;
 mod report;
+pub mod sample;
 pub mod scene;
 pub mod scores;
 mod selftest;
@@ -37,6 +39,14 @@ pub(crate) async fn read(tensors: Vec<Reading>) -> Result<Vec<Vec<f32>>, Executi
     }
     let data = transaction.execute_async().await?;
     Ok(data.into_iter().map(|d| floats(&d)).collect())
+}
+
+/// The numbers of a tensor, row by row.
+///
+/// # Errors
+/// If the device fails to answer.
+pub async fn numbers_of<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, TrainError> {
+    Ok(read(vec![tensor.into()]).await?.concat())
 }
 
 /// A tensor to be read, flattened.

@@ -30,11 +30,22 @@ pub fn ancestral_step<M: LevelEnergy>(
     z: Tensor<2>,
 ) -> Tensor<2> {
     let clean = denoised(model, schedule, t, &x);
-    if t == 0 {
-        return clean;
+    match t {
+        0 => clean,
+        _ => posterior_draw(schedule, t, &x, clean, z),
     }
+}
+
+/// From `x` at level `t`, above 0, with `clean` behind it, to level `t - 1`.
+pub fn posterior_draw(
+    schedule: &Schedule,
+    t: usize,
+    x: &Tensor<2>,
+    clean: Tensor<2>,
+    z: Tensor<2>,
+) -> Tensor<2> {
     let p = schedule.posterior(t - 1);
-    clean * p.clean + x * p.noisy + z * p.deviation
+    clean * p.clean + x.clone() * p.noisy + z * p.deviation
 }
 
 /// Clean samples `[n, d]` all the way from noise, with draws keyed by seed and by steps from `key` on, one

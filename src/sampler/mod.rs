@@ -12,7 +12,7 @@ mod mala;
 mod mixture;
 mod replica;
 
-pub use ancestral::{ancestral, ancestral_step, denoised};
+pub use ancestral::{ancestral, ancestral_step, denoised, posterior_draw};
 pub use mixture::{Jump, JumpKind, Labelled, MixtureMoved, adapt, mixture_transition};
 pub use replica::exchange;
 

@@ -3,12 +3,14 @@
 //! Invariant: a [`Settings`] always holds a valid value for every key. Parsing clamps and reports;
 //! it never fails and never panics.
 
+mod images;
 mod link;
 mod points;
 mod preset;
 mod setup;
 mod table;
 
+pub use images::{IMAGE_SAMPLERS, IMAGE_TABLE, ImageKey, ImageRow, ImageSettings};
 pub use link::{MAX_LINK_BYTES, Parsed, parse, print};
 pub use points::{EXTENT, LINK_POINTS, parse_csv, quantise};
 pub use preset::{CPU_PRESET, DEFAULT_PRESET, PAPERS, Preset, Size, presets};

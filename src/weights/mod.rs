@@ -4,8 +4,14 @@
 
 #[cfg(feature = "compute")]
 mod file;
+#[cfg(feature = "compute")]
+mod hash;
+pub mod manifest;
+pub mod reference;
 mod spec;
 
 #[cfg(feature = "compute")]
 pub use file::{Array, WeightsError, WeightsFile};
+#[cfg(feature = "compute")]
+pub use hash::{Sha256, sha256};
 pub use spec::{Method, ModelSpec, NetworkSpec, NoiseSpec};

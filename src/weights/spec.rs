@@ -115,6 +115,10 @@ impl ModelSpec {
     /// # Errors
     /// What cannot, in words.
     pub fn check(&self) -> Result<(), String> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        if self.name.is_empty() || self.name.len() > 40 || !self.name.bytes().all(plain) {
+            return Err("a name is up to 40 letters, digits and hyphens".into());
+        }
         let mut network = self.network.clone();
         let (channels, blocks) = network.widths();
         let (channels, blocks) = (channels.clone(), *blocks);

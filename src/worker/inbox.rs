@@ -1,6 +1,7 @@
-//! Commands that wait for the session, and the way to wait for more.
+//! Letters that wait for the session, and the way to wait for more.
 
 use crate::protocol::{Command, decode};
+use crate::worker::loader::Fetched;
 use crate::worker::post;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -11,10 +12,18 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::MessageChannel;
 
-/// Commands in the order they came, with the lanes they are for.
+/// What the session has to attend to.
+pub enum Letter {
+    /// A command and the lane it is for.
+    Command(u8, Command),
+    /// A file of the page's host, by the name of its model.
+    Fetched { name: String, fetched: Fetched },
+}
+
+/// Letters in the order they came.
 #[derive(Default)]
 pub struct Inbox {
-    commands: RefCell<VecDeque<(u8, Command)>>,
+    letters: RefCell<VecDeque<Letter>>,
     waiting: Cell<Option<Waker>>,
 }
 
@@ -22,23 +31,28 @@ impl Inbox {
     /// Adds a message's command; says so if it is unreadable.
     pub fn push(&self, bytes: &[u8]) {
         match decode(bytes) {
-            Ok(command) => self.commands.borrow_mut().push_back(command),
+            Ok((lane, command)) => self.put(Letter::Command(lane, command)),
             Err(message) => post::fault(&message),
         }
+    }
+
+    /// Adds a letter and wakes who waits.
+    pub fn put(&self, letter: Letter) {
+        self.letters.borrow_mut().push_back(letter);
         if let Some(waker) = self.waiting.take() {
             waker.wake();
         }
     }
 
-    /// The oldest command.
-    pub fn pop(&self) -> Option<(u8, Command)> {
-        self.commands.borrow_mut().pop_front()
+    /// The oldest letter.
+    pub fn pop(&self) -> Option<Letter> {
+        self.letters.borrow_mut().pop_front()
     }
 
-    /// Waits until there is a command.
+    /// Waits until there is a letter.
     pub async fn wait(&self) {
         poll_fn(|context| {
-            if !self.commands.borrow().is_empty() {
+            if !self.letters.borrow().is_empty() {
                 return Poll::Ready(());
             }
             self.waiting.set(Some(context.waker().clone()));

@@ -5,7 +5,9 @@
 
 mod device;
 mod inbox;
+mod loader;
 mod painter;
+mod photo;
 mod post;
 mod session;
 
@@ -22,6 +24,8 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, OffscreenCanvas};
 struct Init {
     /// The large canvas and the strip of each lane.
     canvases: Vec<[OffscreenCanvas; 2]>,
+    /// The canvas of the images.
+    images: Option<OffscreenCanvas>,
     /// Do not try WebGPU, for this reason.
     why_cpu: Option<WhyCpu>,
 }
@@ -31,6 +35,7 @@ impl Init {
         let field = |name: &str| Reflect::get(message, &name.into()).ok();
         Some(Self {
             canvases: pairs(&field("canvases")?.dyn_into().ok()?)?,
+            images: field("images").and_then(|canvas| canvas.dyn_into().ok()),
             why_cpu: field("why_cpu")
                 .and_then(|bytes| bytes.dyn_into::<Uint8Array>().ok())
                 .and_then(|bytes| decode(&bytes.to_vec()).ok()),
@@ -77,10 +82,7 @@ pub fn start() {
         } else if let Some(init) = Init::read(&data) {
             let inbox = Rc::clone(&receiver);
             wasm_bindgen_futures::spawn_local(async move {
-                Session::open(init.canvases, init.why_cpu, inbox)
-                    .await
-                    .run()
-                    .await;
+                Session::open(init, inbox).await.run().await;
             });
         }
     });

@@ -6,6 +6,7 @@
 mod browser;
 mod debian;
 mod dist;
+mod names;
 mod node;
 mod place;
 mod process;

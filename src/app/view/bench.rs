@@ -160,7 +160,7 @@ impl Bench {
             }
         });
         self.started.set_value(true);
-        first.open(canvases, move |events| self.absorb(events));
+        first.open(canvases, None, move |events| self.absorb(events));
         first.send(Command::Clock(self.clock.get_untracked()));
     }
 

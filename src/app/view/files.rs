@@ -2,6 +2,7 @@
 
 use super::address::Entry;
 use super::browser::{bytes_of, message_of};
+use super::images::{Studio, files_of};
 use super::own_points;
 use super::page::Page;
 use super::state::{State, use_state};
@@ -62,11 +63,14 @@ pub fn Files() -> impl IntoView {
 }
 
 /// Opens files dropped anywhere on the page, for as long as the page lives.
-pub fn accept_drops(state: State) {
+pub fn accept_drops(state: State, studio: Studio) {
     window_event_listener(ev::dragover, |event| event.prevent_default());
     window_event_listener(ev::drop, move |event| {
         event.prevent_default();
         let files = event.data_transfer().and_then(|data| data.files());
+        if Page::now().of_images() {
+            return studio.open(files_of(files));
+        }
         if let Some(file) = files.and_then(|files| files.get(0)) {
             open(state, file);
         }

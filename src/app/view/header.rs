@@ -3,6 +3,7 @@
 use super::address;
 use super::bench::Bench;
 use super::browser::{copy, keep, kept};
+use super::images::Studio;
 use super::page::Page;
 use super::state::{State, use_state};
 use crate::app::words;
@@ -19,14 +20,23 @@ const THEME: &str = "basin-theme";
 const THANKS: Duration = Duration::from_secs(2);
 
 #[component]
-pub fn Header(page: Memo<Page>, train: State, bench: Bench) -> impl IntoView {
+pub fn Header(page: Memo<Page>, train: State, bench: Bench, studio: Studio) -> impl IntoView {
     let single = Memo::new(move |_| train.link());
     let several = Memo::new(move |_| bench.first().link());
+    let images = Memo::new(move |_| studio.link());
     let link = move |to: Page| match to {
         Page::Compare => to.link(&several.get()),
-        _ => to.link(&single.get()),
+        Page::Sample | Page::Score => to.link(&images.get()),
+        Page::Train | Page::Lab => to.link(&single.get()),
     };
-    let pages = [Page::Train, Page::Compare, Page::Lab].map(|to| {
+    let pages = [
+        Page::Train,
+        Page::Compare,
+        Page::Sample,
+        Page::Score,
+        Page::Lab,
+    ]
+    .map(|to| {
         view! {
             <a href=move || link(to) aria-current=move || (page.get() == to).then_some("page")>
                 {to.name()}
@@ -45,7 +55,7 @@ pub fn Header(page: Memo<Page>, train: State, bench: Bench) -> impl IntoView {
             <span class="grow"></span>
             <BackendChip />
             <ThemeButton />
-            <CopyLink page />
+            <CopyLink page studio />
         </header>
     }
 }
@@ -128,18 +138,22 @@ fn ThemeButton() -> impl IntoView {
 
 /// Copies the absolute link; where the clipboard is closed, shows it selected instead.
 #[component]
-fn CopyLink(page: Memo<Page>) -> impl IntoView {
+fn CopyLink(page: Memo<Page>, studio: Studio) -> impl IntoView {
     let state = use_state();
     let by_hand = RwSignal::new(None::<String>);
     let copied = RwSignal::new(false);
     let field = NodeRef::<leptos::html::Input>::new();
     let click = move |_| {
         // The lab has nothing of its own to share.
-        let path = match page.get_untracked() {
-            Page::Compare => Page::Compare.path(),
-            _ => Page::Train.path(),
+        let to = match page.get_untracked() {
+            Page::Lab => Page::Train,
+            page => page,
         };
-        let url = address::absolute(path, &untrack(|| state.link()));
+        let settings = untrack(|| match to.of_images() {
+            true => studio.link(),
+            false => state.link(),
+        });
+        let url = address::absolute(to.path(), &settings);
         spawn_local(async move {
             if copy(&url).await {
                 by_hand.set(None);

@@ -3,26 +3,31 @@
 //! Invariant: keys and the address belong to the page on show; the other page's run keeps still.
 
 use super::bench::Bench;
+use super::images::Studio;
 use super::page::Page;
 use super::state::State;
-use crate::protocol::Command;
+use crate::protocol::{Command, ImageCommand};
 use leptos::ev;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, KeyboardEvent};
 
 /// Listens for as long as the page lives.
-pub fn listen(state: State, bench: Bench) {
+pub fn listen(state: State, bench: Bench, studio: Studio) {
     let follow = move || match Page::now() {
         Page::Compare => bench.follow_address(),
-        _ => state.follow_address(),
+        Page::Sample | Page::Score => studio.follow_address(),
+        Page::Train | Page::Lab => state.follow_address(),
     };
     window_event_listener(ev::popstate, move |_| follow());
     window_event_listener(ev::hashchange, move |_| follow());
     window_event_listener_untyped("visibilitychange", move |_| {
-        let (hidden, compares) = (document().hidden(), Page::now() == Page::Compare);
-        state.send(Command::Hidden(hidden || compares));
-        bench.first().send(Command::Hidden(hidden || !compares));
+        let (hidden, page) = (document().hidden(), Page::now());
+        let trains = matches!(page, Page::Train | Page::Lab);
+        state.send(Command::Hidden(hidden || !trains));
+        bench
+            .first()
+            .send(Command::Hidden(hidden || page != Page::Compare));
     });
     window_event_listener(ev::keydown, move |event| {
         let Some(command) = shortcut(&event) else {
@@ -30,6 +35,10 @@ pub fn listen(state: State, bench: Bench) {
         };
         event.prevent_default();
         match (Page::now(), command) {
+            (Page::Sample, Shortcut::Toggle) => studio.toggle_play(),
+            (Page::Sample, Shortcut::Step) => studio.send(ImageCommand::Step),
+            (Page::Sample, Shortcut::Reset) => studio.draw(),
+            (Page::Score, _) => {}
             (Page::Compare, Shortcut::Toggle) => bench.toggle_play(),
             (Page::Compare, Shortcut::Step) => bench.send(&Command::Step),
             (Page::Compare, Shortcut::Reset) => bench.send(&Command::Reset),

@@ -14,6 +14,7 @@ mod comparison;
 mod control;
 mod files;
 mod header;
+mod images;
 mod keys;
 mod lab;
 mod measures;

@@ -7,6 +7,8 @@ use leptos::prelude::*;
 pub enum Page {
     Train,
     Compare,
+    Sample,
+    Score,
     Lab,
 }
 
@@ -16,6 +18,8 @@ impl Page {
         match path.trim_end_matches('/').rsplit('/').next() {
             Some("lab") => Self::Lab,
             Some("compare") => Self::Compare,
+            Some("images") => Self::Sample,
+            Some("ood") => Self::Score,
             _ => Self::Train,
         }
     }
@@ -30,6 +34,8 @@ impl Page {
         match self {
             Self::Train => "",
             Self::Compare => "compare/",
+            Self::Sample => "images/",
+            Self::Score => "ood/",
             Self::Lab => "lab/",
         }
     }
@@ -38,8 +44,15 @@ impl Page {
         match self {
             Self::Train => "Train",
             Self::Compare => "Compare",
+            Self::Sample => "Sample",
+            Self::Score => "Score",
             Self::Lab => "Lab",
         }
+    }
+
+    /// Whether it is about images rather than the plane.
+    pub fn of_images(self) -> bool {
+        matches!(self, Self::Sample | Self::Score)
     }
 
     /// Its address with these settings.

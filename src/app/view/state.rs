@@ -16,6 +16,7 @@ use crate::settings::{
     Applies, CPU_PRESET, Key, Kind, Notice, Preset, Settings, TABLE, Value, parse, print, quantise,
 };
 use leptos::prelude::*;
+use web_sys::OffscreenCanvas;
 
 /// Most notices shown at once; older ones make room.
 const NOTES: usize = 6;
@@ -68,11 +69,10 @@ impl State {
     /// Reads the address and makes the state that [`use_state`] gives.
     pub fn provide() -> Self {
         let mut address = Address::default();
-        let compares = Page::now() == Page::Compare;
-        let text = match compares {
-            // The address is that of a comparison.
-            true => String::new(),
-            false => address.news().unwrap_or_default(),
+        let text = match Page::now() {
+            Page::Train | Page::Lab => address.news().unwrap_or_default(),
+            // The address is not that of a run.
+            Page::Compare | Page::Sample | Page::Score => String::new(),
         };
         let parsed = parse(&text);
         let state = Self {
@@ -147,13 +147,23 @@ impl State {
         let absorb = move |events: Vec<(u8, Event)>| {
             self.absorb(events.into_iter().map(|(_, event)| event).collect());
         };
-        self.open(vec![canvases], absorb);
+        self.open(vec![canvases], None, absorb);
     }
 
-    /// Starts a worker with a lane for each of `canvases`.
-    pub fn open(self, canvases: Vec<Canvases>, absorb: impl Fn(Vec<(u8, Event)>) + 'static) {
+    /// Starts a worker with a lane for each of `canvases`, and a canvas for images.
+    pub fn open(
+        self,
+        canvases: Vec<Canvases>,
+        images: Option<OffscreenCanvas>,
+        absorb: impl Fn(Vec<(u8, Event)>) + 'static,
+    ) {
         let asked = Address::wants_cpu().then_some(WhyCpu::Asked);
-        match Wire::start(canvases, self.stranded.get_value().or(asked), absorb) {
+        match Wire::start(
+            canvases,
+            images,
+            self.stranded.get_value().or(asked),
+            absorb,
+        ) {
             Ok(wire) => self.wire.set_value(Some(wire)),
             Err(message) => self.fault.set(Some(message)),
         }
@@ -208,7 +218,11 @@ impl State {
 
     /// Whether the page that this run belongs to is on show.
     fn on_show(self) -> bool {
-        self.bench.with_value(Option::is_some) == (Page::now() == Page::Compare)
+        match Page::now() {
+            Page::Compare => self.bench.with_value(Option::is_some),
+            Page::Train | Page::Lab => self.bench.with_value(Option::is_none),
+            Page::Sample | Page::Score => false,
+        }
     }
 
     /// What the large canvas shows now.
@@ -269,11 +283,16 @@ impl State {
                         ),
                         true,
                     );
-                    self.stranded.set_value(Some(why));
-                    self.restart();
+                    self.strand(why);
                 }
             }
         }
+    }
+
+    /// Starts another worker, on the CPU for good.
+    pub fn strand(self, why: WhyCpu) {
+        self.stranded.set_value(Some(why));
+        self.restart();
     }
 
     /// Smaller defaults for a slow device, unless the visitor has chosen for themselves.

@@ -41,13 +41,14 @@ pub struct Canvases {
 impl Wire {
     /// Starts a worker.
     ///
-    /// Each of `canvases` is a lane; `absorb` takes events in, with their lanes; with `why_cpu` the
+    /// Each of `canvases` is a lane, and images are drawn on `images`; `absorb` takes events in, with their lanes; with `why_cpu` the
     /// worker does not try WebGPU.
     ///
     /// # Errors
     /// What the browser said when it refused a worker.
     pub fn start(
         canvases: Vec<Canvases>,
+        images: Option<OffscreenCanvas>,
         why_cpu: Option<WhyCpu>,
         absorb: impl Fn(Vec<(u8, Event)>) + 'static,
     ) -> Result<Self, String> {
@@ -62,15 +63,15 @@ impl Wire {
 
         let on_message = {
             let (worker, line, absorb) = (worker.clone(), Rc::clone(&line), Rc::clone(&absorb));
-            let mut canvases = Some(canvases);
+            let mut canvases = Some((canvases, images));
             Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
                 let data = message.data();
                 if let Some(bytes) = data.dyn_ref::<Uint8Array>() {
                     let event = decode(&bytes.to_vec())
                         .unwrap_or_else(|message| (EVERY_LANE, Event::Fault { message }));
                     line.take_in(event, &absorb);
-                } else if let Some(canvases) = canvases.take() {
-                    match introduce(&worker, &canvases, why_cpu.as_ref()) {
+                } else if let Some((canvases, images)) = canvases.take() {
+                    match introduce(&worker, &canvases, images.as_ref(), why_cpu.as_ref()) {
                         Ok(()) => line.open(&worker),
                         Err(error) => {
                             let message = message_of(&error);
@@ -155,6 +156,7 @@ impl Line {
 fn introduce(
     worker: &Worker,
     canvases: &[Canvases],
+    images: Option<&OffscreenCanvas>,
     why_cpu: Option<&WhyCpu>,
 ) -> Result<(), JsValue> {
     let init = Object::new();
@@ -162,8 +164,9 @@ fn introduce(
         .iter()
         .flat_map(|lane| [&lane.plane, &lane.strip])
         .collect();
-    let fields: [(&str, JsValue); 2] = [
-        ("canvases", list.clone().into()),
+    let fields: [(&str, JsValue); 3] = [
+        ("canvases", list.slice(0, list.length()).into()),
+        ("images", images.map_or(JsValue::NULL, |c| c.clone().into())),
         (
             "why_cpu",
             why_cpu.map_or(JsValue::NULL, |why| {
@@ -173,6 +176,9 @@ fn introduce(
     ];
     for (name, value) in &fields {
         Reflect::set(&init, &(*name).into(), value)?;
+    }
+    if let Some(images) = images {
+        list.push(images);
     }
     worker.post_message_with_transfer(&init, &list)
 }

@@ -15,6 +15,7 @@ pub fn command() -> Command {
         .subcommand(train2d())
         .subcommand(crate::train::command())
         .subcommand(crate::evaluate::command())
+        .subcommand(crate::publish::command())
         .subcommand(crate::study2d::command())
         .subcommand(with_settings(
             Command::new("bench")

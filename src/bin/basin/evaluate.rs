@@ -3,14 +3,13 @@
 use crate::arguments;
 use basin::data::files;
 use basin::data::images::{Images, NUMBERS};
-use basin::diffusion::Schedule;
-use basin::energy::conv::{ConvArchitecture, ConvEnergy};
 use basin::engine::evaluate::{
-    Extractors, Gaussian, Sets, denoising, long_run, outliers, quality, yardsticks,
+    Extractors, Gaussian, Scored, Sets, denoising, long_run, quality, yardsticks,
 };
+use basin::engine::model::ImageModel;
 use basin::sampler::ancestral;
-use basin::weights::WeightsFile;
-use burn::tensor::{Device, Tensor};
+use basin::weights::{WeightsFile, sha256};
+use burn::tensor::Device;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -65,6 +64,9 @@ pub fn command() -> Command {
                 "1000",
                 "Images of every set of the outlier measures",
             ),
+            flag("reference")
+                .value_parser(value_parser!(PathBuf))
+                .help("Also write what the page holds scores against to this file"),
             flag("transitions")
                 .default_value("10000")
                 .value_parser(value_parser!(u64).range(10..=1_000_000))
@@ -97,29 +99,30 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
     let bytes =
         std::fs::read(&weights).map_err(|e| format!("cannot read {}: {e}", weights.display()))?;
     let file = WeightsFile::read(&bytes).map_err(|e| format!("{}: {e}", weights.display()))?;
-    let architecture = ConvArchitecture::from_spec(&file.model);
-    let flat = architecture
-        .assemble(&file.arrays)
-        .map_err(|e| format!("{}: {e}", weights.display()))?;
-    let flat = Tensor::<1>::from_data(flat.as_slice(), &device);
-    let model = ConvEnergy::new(&architecture, &flat);
-    let schedule = file.model.noise.schedule();
+    let model =
+        ImageModel::new(&file, &device).map_err(|e| format!("{}: {e}", weights.display()))?;
     let only: Vec<&String> = matches.get_many("only").into_iter().flatten().collect();
     let wanted = |part: &str| only.is_empty() || only.iter().any(|o| *o == part);
     let sets = Sets::read(&data, number("outliers")).map_err(|e| e.to_string())?;
-    let mut found = json!({ "model": file.model });
+    let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+    let mut found = json!({
+        "command": format!("basin {command}"),
+        "commit": commit(),
+        "weights": sha256(&bytes),
+        "model": file.model,
+    });
     let gaussian =
         (wanted("samples") || wanted("denoising")).then(|| Gaussian::of(&sets.train, &device));
     if let (true, Some(gaussian)) = (wanted("denoising"), &gaussian) {
         let test = sets.test.part(0, DENOISED);
-        let rows = denoising(&model, &schedule, gaussian, &test, &NOISES, &device)?;
+        let rows = denoising(&model, gaussian, &test, &NOISES)?;
         rows.iter().for_each(|row| printer.line(row));
         found["denoising"] = json!(rows);
     }
     if let (true, Some(gaussian)) = (wanted("samples"), &gaussian) {
         let extractors = Extractors::load(&data.join("extractors"), &device)?;
         let began = Instant::now();
-        let samples = samples(&model, &schedule, number("samples"), &device)?;
+        let samples = samples(&model, number("samples"))?;
         let seconds = began.elapsed().as_secs_f64();
         let measured = quality(&extractors, &sets, gaussian, &samples, |row| {
             printer.line(row)
@@ -129,15 +132,22 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
     }
     if wanted("outliers") {
         let count = number("outliers");
-        let rows = outliers(&model, &schedule, &sets, count, &device, |row| {
-            printer.line(row)
+        let scored = Scored::of(&model, &sets, count, |set| {
+            printer.line(&json!({ "read": set }))
         })?;
+        let rows = scored.outliers();
+        rows.iter().for_each(|row| printer.line(row));
         found["outliers"] = json!(rows);
+        if let Some(file) = matches.get_one::<PathBuf>("reference") {
+            let text = serde_json::to_string(&scored.reference(&sha256(&bytes)))
+                .map_err(|e| e.to_string())?;
+            std::fs::write(file, text).map_err(|e| format!("{}: {e}", file.display()))?;
+        }
     }
     if wanted("long-run") {
         let start = sets.test.part(0, CHAINS);
         let transitions = number("transitions") as u64;
-        let rows = long_run(&model, 0, &start, transitions, &device, |row, _| {
+        let rows = long_run(&model.energy, 0, &start, transitions, &device, |row, _| {
             printer.line(row)
         });
         found["long_run"] = json!(rows);
@@ -147,17 +157,18 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
 }
 
 /// Samples along the way back from noise.
-fn samples(
-    model: &ConvEnergy,
-    schedule: &Schedule,
-    n: usize,
-    device: &Device,
-) -> Result<Images, String> {
+fn samples(model: &ImageModel, n: usize) -> Result<Images, String> {
     let mut all = Images::default();
     for first in (0..n).step_by(BATCH) {
         let count = BATCH.min(n - first);
         let key = (first * 1000) as u64;
-        let x = ancestral(model, schedule, [count, NUMBERS], [1, key], device);
+        let x = ancestral(
+            &model.energy,
+            &model.schedule,
+            [count, NUMBERS],
+            [1, key],
+            &model.device,
+        );
         let numbers = x
             .into_data()
             .try_to_vec::<f32>()
@@ -165,6 +176,15 @@ fn samples(
         all.pixels.extend(Images::from_numbers(&numbers).pixels);
     }
     Ok(all)
+}
+
+/// The commit of the repository that the command runs in; empty outside of one.
+fn commit() -> String {
+    let asked = std::process::Command::new("git")
+        .args(["describe", "--always", "--dirty", "--abbrev=12"])
+        .output();
+    let said = asked.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned());
+    said.unwrap_or_default()
 }
 
 /// What other implementations measured too.

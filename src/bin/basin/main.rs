@@ -3,6 +3,7 @@
 mod arguments;
 mod bench;
 mod evaluate;
+mod publish;
 mod study2d;
 mod train;
 mod train2d;
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
     let result = match matches.subcommand() {
         Some(("train2d", m)) => train2d::run(m),
         Some(("evaluate", m)) => evaluate::run(m),
+        Some(("publish", m)) => publish::run(m),
         Some(("train", m)) => train::run(m),
         Some(("bench", m)) => bench::run(m),
         Some(("study2d", m)) => study2d::run(m),

@@ -14,7 +14,7 @@ mod sets;
 pub use denoise::{Denoising, denoising};
 pub use gaussian::Gaussian;
 pub use long_run::{LongRun, long_run};
-pub use outliers::{Outliers, outliers};
+pub use outliers::{Outliers, Scored};
 pub use quality::{Extractors, Quality, quality, yardsticks};
 pub use sets::Sets;
 

@@ -196,13 +196,13 @@ impl CpuPainter {
 }
 
 /// A canvas with its 2D context.
-struct Sheet {
-    canvas: OffscreenCanvas,
-    context: OffscreenCanvasRenderingContext2d,
+pub struct Sheet {
+    pub canvas: OffscreenCanvas,
+    pub context: OffscreenCanvasRenderingContext2d,
 }
 
 impl Sheet {
-    fn new(canvas: OffscreenCanvas, name: &str) -> Result<Self, String> {
+    pub fn new(canvas: OffscreenCanvas, name: &str) -> Result<Self, String> {
         let context = canvas
             .get_context("2d")
             .map_err(said)?
@@ -211,7 +211,7 @@ impl Sheet {
         Ok(Self { canvas, context })
     }
 
-    fn resize(&self, width: u32, height: u32) {
+    pub fn resize(&self, width: u32, height: u32) {
         if (self.canvas.width(), self.canvas.height()) != (width, height) {
             self.canvas.set_width(width);
             self.canvas.set_height(height);
@@ -219,7 +219,7 @@ impl Sheet {
     }
 
     /// Makes the canvas the image of `[width, height]` pixels, opacity included.
-    fn fill(&self, image: &[u8], pixels: [f32; 2]) -> Result<(), String> {
+    pub fn fill(&self, image: &[u8], pixels: [f32; 2]) -> Result<(), String> {
         let [width, height] = pixels.map(|side| side as u32);
         self.resize(width, height);
         let image = ImageData::new_with_u8_clamped_array_and_sh(Clamped(image), width, height)
@@ -256,7 +256,7 @@ impl Sheet {
 }
 
 /// A tensor's values, row-major; at once when the tensor is in memory.
-async fn read<const D: usize>(tensor: &Tensor<D>) -> Result<Vec<f32>, String> {
+pub(super) async fn read<const D: usize>(tensor: &Tensor<D>) -> Result<Vec<f32>, String> {
     let data = tensor
         .clone()
         .into_data_async()
@@ -281,6 +281,6 @@ fn pairs(values: &[f32]) -> impl Iterator<Item = [f32; 2]> {
     values.as_chunks::<2>().0.iter().copied()
 }
 
-fn said(error: JsValue) -> String {
+pub(super) fn said(error: JsValue) -> String {
     format!("{error:?}")
 }

@@ -23,7 +23,7 @@ pub struct GpuPainter {
 }
 
 /// One draw call; holds its tensors until it is submitted.
-struct Layer<'a> {
+pub(super) struct Layer<'a> {
     pipeline: &'a RenderPipeline,
     tensors: Vec<Bound>,
     vertices: u32,
@@ -103,7 +103,8 @@ impl GpuPainter {
             layers.push(Layer::new(&pictures.trails, tensors, 6 * view.tail, chains));
         }
         let frame = self.main.frame(&self.device, camera.width, camera.height)?;
-        self.draw(frame, &self.main.view, &view, &layers);
+        let handles = (&self.device, &self.queue);
+        draw(handles, frame, &self.main.view, &view, &layers);
         Ok(())
     }
 
@@ -116,60 +117,58 @@ impl GpuPainter {
         let tensors = [self.bind(&scene.strip)?, self.bind(&scene.range)?];
         let layer = Layer::new(&self.pictures.strip, tensors, 3, 1);
         let frame = self.strip.frame(&self.device, width, height)?;
-        self.draw(frame, &self.strip.view, &view, &[layer]);
+        let handles = (&self.device, &self.queue);
+        draw(handles, frame, &self.strip.view, &view, &[layer]);
         Ok(())
     }
 
     fn bind<const D: usize>(&self, tensor: &burn::Tensor<D>) -> Result<Bound, String> {
         Bound::new(tensor, &self.device)
     }
+}
 
-    /// Draws the layers over a clear frame, the first lowest.
-    fn draw(
-        &self,
-        frame: Option<wgpu::SurfaceTexture>,
-        uniform: &wgpu::Buffer,
-        view: &View,
-        layers: &[Layer<'_>],
-    ) {
-        let Some(frame) = frame else { return };
-        self.queue
-            .write_buffer(uniform, 0, bytemuck::bytes_of(view));
-        let target = frame
-            .texture
-            .create_view(&wgpu::TextureViewDescriptor::default());
-        let mut encoder = self
-            .device
-            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
-            label: None,
-            color_attachments: &[Some(wgpu::RenderPassColorAttachment {
-                view: &target,
-                depth_slice: None,
-                resolve_target: None,
-                ops: wgpu::Operations {
-                    load: wgpu::LoadOp::Clear(wgpu::Color::TRANSPARENT),
-                    store: wgpu::StoreOp::Store,
-                },
-            })],
-            depth_stencil_attachment: None,
-            timestamp_writes: None,
-            occlusion_query_set: None,
-            multiview_mask: None,
-        });
-        for layer in layers {
-            pass.set_pipeline(layer.pipeline);
-            pass.set_bind_group(0, &layer.group(&self.device, uniform), &[]);
-            pass.draw(0..layer.vertices, 0..layer.instances);
-        }
-        drop(pass);
-        self.queue.submit([encoder.finish()]);
-        self.queue.present(frame);
+/// Draws the layers over a clear frame, the first lowest.
+pub(super) fn draw(
+    (device, queue): (&Device, &Queue),
+    frame: Option<wgpu::SurfaceTexture>,
+    uniform: &wgpu::Buffer,
+    view: &View,
+    layers: &[Layer<'_>],
+) {
+    let Some(frame) = frame else { return };
+    queue.write_buffer(uniform, 0, bytemuck::bytes_of(view));
+    let target = frame
+        .texture
+        .create_view(&wgpu::TextureViewDescriptor::default());
+    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+        label: None,
+        color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+            view: &target,
+            depth_slice: None,
+            resolve_target: None,
+            ops: wgpu::Operations {
+                load: wgpu::LoadOp::Clear(wgpu::Color::TRANSPARENT),
+                store: wgpu::StoreOp::Store,
+            },
+        })],
+        depth_stencil_attachment: None,
+        timestamp_writes: None,
+        occlusion_query_set: None,
+        multiview_mask: None,
+    });
+    for layer in layers {
+        pass.set_pipeline(layer.pipeline);
+        pass.set_bind_group(0, &layer.group(device, uniform), &[]);
+        pass.draw(0..layer.vertices, 0..layer.instances);
     }
+    drop(pass);
+    queue.submit([encoder.finish()]);
+    queue.present(frame);
 }
 
 impl<'a> Layer<'a> {
-    fn new(
+    pub fn new(
         pipeline: &'a RenderPipeline,
         tensors: impl Into<Vec<Bound>>,
         vertices: u32,

@@ -6,6 +6,7 @@
 pub mod buffer;
 pub mod cpu;
 pub mod gpu;
+pub mod mosaic;
 pub mod pictures;
 pub mod raster;
 pub mod surface;

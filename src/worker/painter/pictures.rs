@@ -40,6 +40,20 @@ impl Pictures {
     }
 }
 
+/// The pipeline of small images side by side.
+///
+/// # Errors
+/// See [`Pictures::new`].
+pub async fn mosaic(device: &Device, format: TextureFormat) -> Result<RenderPipeline, String> {
+    let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
+    let text = include_str!("../../../shaders/mosaic.wgsl");
+    let made = pipeline(device, format, "mosaic", text);
+    match scope.pop().await {
+        None => Ok(made),
+        Some(error) => Err(format!("the images' shader: {error}")),
+    }
+}
+
 fn pipeline(device: &Device, format: TextureFormat, name: &str, text: &str) -> RenderPipeline {
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some(name),

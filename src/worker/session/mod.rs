@@ -5,19 +5,20 @@
 
 mod lane;
 mod recovery;
+mod studio;
 mod work;
 
 use super::device::{self, Gpu, Opened};
-use super::inbox::{Inbox, yield_now};
-use super::post;
+use super::inbox::{Inbox, Letter, yield_now};
+use super::{Init, post};
 use crate::engine::{Train2d, TrainError};
-use crate::protocol::{Clock, Command, EVERY_LANE, Event, Lab, WhyCpu};
+use crate::protocol::{Clock, Command, EVERY_LANE, Event, Lab};
 use burn::tensor::Device;
 use futures_lite::future;
 use gloo_timers::future::TimeoutFuture;
 use lane::Lane;
 use std::rc::Rc;
-use web_sys::OffscreenCanvas;
+use studio::Studio;
 use web_time::Instant;
 
 /// Rest between two looks at what is due when nothing is.
@@ -34,6 +35,7 @@ pub struct Session {
     lab: Lab,
     gpu: Option<Gpu>,
     lanes: Vec<Lane>,
+    studio: Studio,
     clock: Clock,
     hidden: bool,
     /// Whether the worker has no device any more.
@@ -45,14 +47,11 @@ pub struct Session {
 
 impl Session {
     /// Opens the device and tells the page what it is. Each pair of canvases is a lane.
-    pub async fn open(
-        canvases: Vec<[OffscreenCanvas; 2]>,
-        why_cpu: Option<WhyCpu>,
-        inbox: Rc<Inbox>,
-    ) -> Self {
-        let Opened { device, lab, gpu } = device::open(why_cpu).await;
-        let lanes = canvases.into_iter().zip(0..);
+    pub async fn open(init: Init, inbox: Rc<Inbox>) -> Self {
+        let Opened { device, lab, gpu } = device::open(init.why_cpu).await;
+        let lanes = init.canvases.into_iter().zip(0..);
         let mut session = Self {
+            studio: Studio::new(init.images, Rc::clone(&inbox)),
             inbox,
             device,
             lab,
@@ -79,13 +78,30 @@ impl Session {
         for lane in &mut self.lanes {
             lane.open_painter(self.gpu.as_ref()).await;
         }
+        let device = self.device.clone();
+        let gpu = self.gpu.as_ref().filter(|_| !self.lab.software);
+        self.studio.open_painter(&device, gpu).await;
     }
 
     /// Serves the page until the device is given up.
     pub async fn run(mut self) {
         while !self.stranded {
-            while let Some((lane, command)) = self.inbox.pop() {
-                if let Err(error) = self.handle(usize::from(lane), command).await {
+            while let Some(letter) = self.inbox.pop() {
+                let done = match letter {
+                    Letter::Command(_, Command::Images(command)) => {
+                        let waits = command.waits_for_host();
+                        let done = self.studio.handle(command);
+                        match waits {
+                            true => done.await,
+                            false => guarded(done).await,
+                        }
+                    }
+                    Letter::Command(lane, command) => self.handle(usize::from(lane), command).await,
+                    Letter::Fetched { name, fetched } => {
+                        guarded(self.studio.fetched(&name, fetched)).await
+                    }
+                };
+                if let Err(error) = done {
                     self.fail(error).await;
                 }
             }
@@ -97,6 +113,7 @@ impl Session {
             }
             let busy = self.turn().is_some() || self.lanes.iter().any(|l| l.comparing.is_some());
             let waiting = self.lanes.iter().any(|lane| lane.playing || lane.dirty);
+            let busy = busy || self.studio.busy();
             match (busy || self.testing(), waiting) {
                 (true, _) => yield_now().await,
                 // Something is due soon, but nothing yet.
@@ -152,6 +169,7 @@ impl Session {
                 self.hidden = hidden;
                 self.lanes.iter_mut().for_each(|lane| lane.dirty = true);
             }
+            Command::Images(_) => {}
         }
         Ok(())
     }

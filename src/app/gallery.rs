@@ -1,0 +1,528 @@
+//! Models, drawn images and the visitor's own as the page knows them: a fold over the worker's events.
+//!
+//! Invariant: the same events give the same [`Gallery`], and nothing here knows a browser. What an event
+//! asks of the page beyond showing it comes back as an [`Asked`].
+
+use super::words;
+use crate::protocol::{
+    Denoised, Estimate, Explained, FrameFacts, GOLDEN_TOLERANCE, ImageEvent, Loaded, Seen,
+};
+use crate::weights::manifest::Manifest;
+use crate::weights::reference::{COLUMNS, Score, column};
+use std::collections::BTreeMap;
+
+/// What the worker does about a model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Weights {
+    #[default]
+    None,
+    Loading {
+        received: u64,
+        total: u64,
+    },
+    /// Stopped or failed.
+    Stopped,
+    Ready,
+}
+
+/// An image of the visitor's.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Own {
+    pub name: String,
+    /// The file's address for the worker; none for images made by the page.
+    pub url: Option<String>,
+    pub state: OwnState,
+    pub seen: Option<Seen>,
+    pub scores: Vec<f32>,
+    pub percentiles: Vec<f32>,
+    pub explained: Option<Explained>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum OwnState {
+    #[default]
+    Reading,
+    Unreadable(String),
+    /// Waits for its scores.
+    Waiting,
+    Scored,
+}
+
+/// Everything the pages of images show.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gallery {
+    pub manifest: Option<Manifest>,
+    /// Why there is no list of models.
+    pub no_models: Option<String>,
+    /// Names of models kept on this machine.
+    pub kept: Vec<String>,
+    pub weights: Weights,
+    pub loaded: Option<Loaded>,
+    pub playing: bool,
+    pub estimate: Option<Estimate>,
+    pub frame: Option<FrameFacts>,
+    /// The visitor's images by their numbers, in the order they came.
+    pub own: BTreeMap<u32, Own>,
+    pub denoised: Option<Denoised>,
+    next: u32,
+}
+
+/// What an event asks of the page.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Asked {
+    Say(String),
+    Warn(String),
+    /// The list of models has come.
+    Listed,
+    /// A model is ready: images that wait can be scored.
+    Ready,
+    /// These images can be scored.
+    Score(Vec<u32>),
+}
+
+impl Gallery {
+    /// Takes one event in.
+    pub fn apply(&mut self, event: ImageEvent) -> Option<Asked> {
+        match event {
+            ImageEvent::Models { manifest, kept } => match Manifest::read(&manifest) {
+                Ok(manifest) => {
+                    (self.manifest, self.kept, self.no_models) = (Some(manifest), kept, None);
+                    Some(Asked::Listed)
+                }
+                Err(message) => self.unlisted(message),
+            },
+            ImageEvent::NoModels { message } => self.unlisted(message),
+            ImageEvent::Loading { received, total } => {
+                self.weights = Weights::Loading { received, total };
+                None
+            }
+            ImageEvent::NotLoaded { message } => {
+                self.weights = match &self.loaded {
+                    Some(_) => Weights::Ready,
+                    None => Weights::Stopped,
+                };
+                Some(match message {
+                    None => {
+                        Asked::Say("Loading stopped. What has come stays for the next try.".into())
+                    }
+                    Some(message) => Asked::Warn(format!("No model was loaded: {message}.")),
+                })
+            }
+            ImageEvent::Loaded(loaded) => Some(self.load(*loaded)),
+            ImageEvent::Kept { names, problem } => {
+                self.kept = names;
+                problem.map(|problem| {
+                    Asked::Warn(format!(
+                        "The model works, but is not kept for the next visit: {problem}."
+                    ))
+                })
+            }
+            ImageEvent::Sampling(estimate) => {
+                self.estimate = Some(*estimate);
+                self.frame = None;
+                None
+            }
+            ImageEvent::Playing(playing) => {
+                self.playing = playing;
+                None
+            }
+            ImageEvent::Frame(frame) => {
+                self.frame = Some(*frame);
+                None
+            }
+            ImageEvent::Read(seen) => {
+                let own = self.own.get_mut(&seen.id)?;
+                let id = seen.id;
+                own.state = OwnState::Waiting;
+                (own.scores, own.percentiles, own.explained) = Default::default();
+                own.seen = Some(*seen);
+                self.loaded.is_some().then(|| Asked::Score(vec![id]))
+            }
+            ImageEvent::Unreadable { id, message } => {
+                self.own.get_mut(&id)?.state = OwnState::Unreadable(message);
+                None
+            }
+            ImageEvent::Scored(scored) => {
+                let own = self.own.get_mut(&scored.id)?;
+                own.state = OwnState::Scored;
+                (own.scores, own.percentiles) = (scored.scores, scored.percentiles);
+                None
+            }
+            ImageEvent::Explained(explained) => {
+                let own = self.own.get_mut(&explained.id)?;
+                own.explained = Some(*explained);
+                None
+            }
+            ImageEvent::Denoised(denoised) => {
+                self.denoised = Some(*denoised);
+                None
+            }
+            ImageEvent::Failed { message } => Some(Asked::Warn(words::sentence(&message))),
+        }
+    }
+
+    fn unlisted(&mut self, message: String) -> Option<Asked> {
+        self.no_models = Some(message);
+        None
+    }
+
+    fn load(&mut self, loaded: Loaded) -> Asked {
+        self.weights = Weights::Ready;
+        self.estimate = None;
+        self.frame = None;
+        self.playing = false;
+        self.denoised = None;
+        for own in self.own.values_mut() {
+            if own.state == OwnState::Scored {
+                own.state = OwnState::Waiting;
+            }
+            (own.scores, own.percentiles, own.explained) = Default::default();
+        }
+        let wrong = loaded
+            .golden_error
+            .filter(|error| !(*error <= GOLDEN_TOLERANCE));
+        let name = loaded.name.clone();
+        self.loaded = Some(loaded);
+        match wrong {
+            Some(error) => Asked::Warn(format!(
+                "This device computes the energies of {name} {error:.1e} off those of the machine that trained it; {GOLDEN_TOLERANCE:.0e} is allowed. Do not trust its numbers."
+            )),
+            None => Asked::Ready,
+        }
+    }
+
+    /// The worker is gone, and with it model and drawings; the visitor's images are read anew.
+    pub fn lose_worker(&mut self) {
+        let own = std::mem::take(&mut self.own);
+        *self = Self {
+            own,
+            next: self.next,
+            ..Self::default()
+        };
+        for own in self.own.values_mut() {
+            if !matches!(own.state, OwnState::Unreadable(_)) {
+                own.state = OwnState::Reading;
+            }
+        }
+    }
+
+    /// Puts an image of the visitor's in line and gives its number.
+    pub fn add(&mut self, name: String, url: Option<String>) -> u32 {
+        let id = self.next;
+        self.next += 1;
+        let own = Own {
+            name,
+            url,
+            ..Own::default()
+        };
+        self.own.insert(id, own);
+        id
+    }
+
+    /// The numbers of the images that wait for scores.
+    pub fn waiting(&self) -> Vec<u32> {
+        let waits = |(id, own): (&u32, &Own)| (own.state == OwnState::Waiting).then_some(*id);
+        self.own.iter().filter_map(waits).collect()
+    }
+
+    /// How many images are scored, of those that can be.
+    pub fn progress(&self) -> (usize, usize) {
+        let state = |own: &&Own| !matches!(own.state, OwnState::Unreadable(_));
+        let scored = self
+            .own
+            .values()
+            .filter(|own| own.state == OwnState::Scored);
+        (scored.count(), self.own.values().filter(state).count())
+    }
+}
+
+/// What the table is sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As they came.
+    Arrival,
+    Name,
+    /// By a column's percentile, or its score where there is none.
+    Column(usize),
+}
+
+/// Numbers of the images that a table shows: those whose names hold `text` and whose percentile in
+/// `column` is `least` at least, in this order. What has no score stays, at the end.
+pub fn listed(
+    gallery: &Gallery,
+    order: Order,
+    descending: bool,
+    text: &str,
+    (column, least): (usize, f32),
+) -> Vec<u32> {
+    let text = text.trim().to_lowercase();
+    let mut ids: Vec<u32> = gallery
+        .own
+        .iter()
+        .filter(|(_, own)| own.name.to_lowercase().contains(&text))
+        .filter(|(_, own)| own.percentiles.get(column).is_none_or(|p| *p >= least))
+        .map(|(id, _)| *id)
+        .collect();
+    let own = |id: &u32| &gallery.own[id];
+    let value = |id: &u32, c: usize| {
+        let own = own(id);
+        let found = [&own.percentiles, &own.scores].map(|of| of.get(c).copied());
+        // Percentiles tie at both ends, where scores still differ.
+        (found[0].unwrap_or(0.0), found[1])
+    };
+    match order {
+        Order::Arrival => {}
+        Order::Name => ids.sort_by_key(|id| own(id).name.to_lowercase()),
+        Order::Column(c) => ids.sort_by(|a, b| {
+            let (a, b) = (value(a, c), value(b, c));
+            let scores = |v: (f32, Option<f32>)| v.1.unwrap_or(f32::NEG_INFINITY);
+            a.0.total_cmp(&b.0).then(scores(a).total_cmp(&scores(b)))
+        }),
+    }
+    if descending {
+        ids.reverse();
+    }
+    // Unscored last, whichever way.
+    if matches!(order, Order::Column(_)) {
+        ids.sort_by_key(|id| own(id).scores.is_empty());
+    }
+    ids
+}
+
+/// The names of the columns that exports use.
+fn headings() -> impl Iterator<Item = String> {
+    (0..COLUMNS).map(|i| {
+        let (score, corrected) = column(i);
+        let suffix = if corrected { ", corrected" } else { "" };
+        format!("{}{suffix}", score.name())
+    })
+}
+
+/// The table as comma-separated values (RFC 4180): every score and its percentile.
+pub fn to_csv(gallery: &Gallery, ids: &[u32]) -> String {
+    let quote = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let mut out = String::from("name,width,height,error");
+    for heading in headings() {
+        out += &format!(
+            ",{},{}",
+            quote(&heading),
+            quote(&format!("{heading} percentile"))
+        );
+    }
+    out += "\r\n";
+    for id in ids {
+        let own = &gallery.own[id];
+        let size = own.seen.as_ref().map(|s| (s.width, s.height));
+        let error = match &own.state {
+            OwnState::Unreadable(message) => message.as_str(),
+            _ => "",
+        };
+        let number = |n: Option<&f32>| {
+            n.filter(|n| n.is_finite())
+                .map_or(String::new(), f32::to_string)
+        };
+        let side = |n: Option<u32>| n.map_or(String::new(), |n| n.to_string());
+        out += &format!(
+            "{},{},{},{}",
+            // A name that begins like a formula must not be one in a spreadsheet.
+            quote(&own.name.trim_start_matches(['=', '+', '-', '@']).to_owned()),
+            side(size.map(|s| s.0)),
+            side(size.map(|s| s.1)),
+            quote(error)
+        );
+        for i in 0..COLUMNS {
+            out += &format!(
+                ",{},{}",
+                number(own.scores.get(i)),
+                number(own.percentiles.get(i))
+            );
+        }
+        out += "\r\n";
+    }
+    out
+}
+
+/// The table as JSON, with the model that made it.
+pub fn to_json(gallery: &Gallery, ids: &[u32]) -> String {
+    let finite = |n: Option<&f32>| n.copied().filter(|n| n.is_finite());
+    let rows = ids.iter().map(|id| {
+        let own = &gallery.own[id];
+        let columns = headings().enumerate().map(|(i, heading)| {
+            let cell = serde_json::json!({
+                "score": finite(own.scores.get(i)),
+                "percentile": finite(own.percentiles.get(i)),
+            });
+            (heading, cell)
+        });
+        let error = match &own.state {
+            OwnState::Unreadable(message) => Some(message),
+            _ => None,
+        };
+        serde_json::json!({
+            "name": own.name,
+            "width": own.seen.as_ref().map(|s| s.width),
+            "height": own.seen.as_ref().map(|s| s.height),
+            "error": error,
+            "scores": columns.collect::<serde_json::Map<_, _>>(),
+        })
+    });
+    let model = gallery.loaded.as_ref();
+    let all = serde_json::json!({
+        "model": model.map(|m| &m.name),
+        "weights": model.map(|m| &m.sha256),
+        "images": rows.collect::<Vec<_>>(),
+    });
+    format!("{all:#}\n")
+}
+
+/// The column that tells sets apart best, by the mean area under its curves; the profile without any.
+pub fn best_column(gallery: &Gallery) -> usize {
+    let reference = gallery.loaded.as_ref().and_then(|l| l.reference.as_ref());
+    let Some(reference) = reference else {
+        return Score::ALL.len().min(1);
+    };
+    let mean = |i: &usize| {
+        let areas = reference.tables[*i]
+            .histograms
+            .iter()
+            .filter_map(|h| h.auroc);
+        let areas: Vec<f64> = areas.collect();
+        areas.iter().sum::<f64>() / areas.len().max(1) as f64
+    };
+    (0..COLUMNS)
+        .max_by(|a, b| mean(a).total_cmp(&mean(b)))
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Scored;
+
+    fn gallery(percentiles: &[f32]) -> Gallery {
+        let mut gallery = Gallery::default();
+        for (i, &p) in percentiles.iter().enumerate() {
+            let id = gallery.add(format!("=image \"{i}\".png"), None);
+            let seen = Seen {
+                id,
+                width: 640,
+                height: 480,
+                ..Seen::default()
+            };
+            gallery.apply(ImageEvent::Read(Box::new(seen)));
+            gallery.apply(ImageEvent::Scored(Box::new(Scored {
+                id,
+                scores: vec![p / 10.0; COLUMNS],
+                percentiles: vec![p; COLUMNS],
+            })));
+        }
+        let bad = gallery.add("bad.png".into(), None);
+        let message = "this browser cannot read it".into();
+        gallery.apply(ImageEvent::Unreadable { id: bad, message });
+        gallery
+    }
+
+    #[test]
+    fn tables_are_sorted_and_filtered() {
+        let g = gallery(&[50.0, 99.5, 3.0]);
+        let list = |order, down, text: &str, least| listed(&g, order, down, text, (0, least));
+        assert_eq!(list(Order::Column(0), true, "", 0.0), [1, 0, 2, 3]);
+        assert_eq!(list(Order::Column(0), false, "", 0.0), [2, 0, 1, 3]);
+        assert_eq!(list(Order::Arrival, false, "IMAGE", 10.0), [0, 1]);
+        assert_eq!(
+            list(Order::Name, false, "", 0.0),
+            [0, 1, 2, 3]
+                .map(|i| [3, 0, 1, 2][i])
+                .iter()
+                .copied()
+                .collect::<Vec<u32>>()
+        );
+        assert_eq!(g.progress(), (3, 3));
+    }
+
+    #[test]
+    fn exports_have_every_row_and_no_formula() {
+        let g = gallery(&[50.0]);
+        let csv = to_csv(&g, &[0, 1]);
+        let lines: Vec<&str> = csv.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert!(
+            lines[1].starts_with("\"image \"\"0\"\".png\",640,480,\"\",5,50,"),
+            "{}",
+            lines[1]
+        );
+        assert!(
+            lines[2].starts_with("\"bad.png\",,,\"this browser"),
+            "{}",
+            lines[2]
+        );
+        let commas = |line: &str| line.matches(',').count();
+        assert_eq!(commas(lines[1]), 3 + 2 * COLUMNS);
+        assert_eq!(
+            commas(lines[0]),
+            commas(lines[1]) + COLUMNS,
+            "corrected columns have one in their name, twice"
+        );
+        let json: serde_json::Value = serde_json::from_str(&to_json(&g, &[0, 1])).unwrap();
+        assert_eq!(
+            json["images"][0]["scores"]["score-norm profile"]["percentile"],
+            50.0
+        );
+        assert!(json["images"][1]["error"].is_string());
+    }
+
+    #[test]
+    fn a_new_model_asks_for_new_scores() {
+        let mut g = gallery(&[50.0, 60.0]);
+        assert!(g.waiting().is_empty());
+        g.lose_worker();
+        assert_eq!(g.own[&0].state, OwnState::Reading);
+        assert!(matches!(g.own[&2].state, OwnState::Unreadable(_)));
+        let seen = Seen::default();
+        assert_eq!(g.apply(ImageEvent::Read(Box::new(seen))), None);
+        assert_eq!(g.waiting(), [0]);
+    }
+
+    #[test]
+    fn a_failed_loading_keeps_the_model_before() {
+        let mut g = Gallery::default();
+        let stop = || ImageEvent::NotLoaded { message: None };
+        g.apply(ImageEvent::Loading {
+            received: 1,
+            total: 9,
+        });
+        assert!(matches!(g.apply(stop()), Some(Asked::Say(_))));
+        assert_eq!(g.weights, Weights::Stopped);
+        let loaded = |golden_error| {
+            ImageEvent::Loaded(Box::new(Loaded {
+                name: "a".into(),
+                method: crate::weights::Method::Dcd,
+                own: false,
+                parameters: 1,
+                sha256: String::new(),
+                noise: vec![0.1],
+                golden_error,
+                seconds: 1.0,
+                batch: 16,
+                on_gpu: false,
+                most: 64,
+                bytes_per_image: 1,
+                reference: None,
+            }))
+        };
+        assert_eq!(g.apply(loaded(Some(1e-5))), Some(Asked::Ready));
+        g.apply(ImageEvent::Loading {
+            received: 1,
+            total: 9,
+        });
+        g.apply(stop());
+        assert_eq!(
+            (g.weights.clone(), g.loaded.is_some()),
+            (Weights::Ready, true)
+        );
+        assert!(matches!(
+            g.apply(loaded(Some(f32::INFINITY))),
+            Some(Asked::Warn(_))
+        ));
+    }
+}

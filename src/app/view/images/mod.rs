@@ -1,0 +1,19 @@
+//! The pages of images: Sample and Score, which share a worker, a model and the visitor's images.
+
+mod control;
+mod denoise;
+mod explain;
+mod grid;
+mod histogram;
+mod model;
+mod own;
+mod pixels;
+mod sample;
+mod score;
+mod studio;
+mod table;
+
+pub use own::{accept_pastes, files_of};
+pub use sample::Sample;
+pub use score::Score;
+pub use studio::Studio;

@@ -1,0 +1,368 @@
+//! The Sample page: a grid of images drawn from a model, their path, and what the energy says of them.
+
+use super::control::ImageControl;
+use super::denoise::Denoise;
+use super::grid::Grid;
+use super::model::ModelCard;
+use super::studio::use_studio;
+use crate::app::words::{self, number};
+use crate::protocol::{Format, ImageCommand};
+use crate::settings::{IMAGE_SAMPLERS, ImageKey};
+use crate::weights::Method;
+use leptos::prelude::*;
+
+/// The settings of drawing, in the order of the page.
+const CONTROLS: &[ImageKey] = &[
+    ImageKey::Count,
+    ImageKey::Seed,
+    ImageKey::Interpolate,
+    ImageKey::Second,
+    ImageKey::Start,
+    ImageKey::Level,
+    ImageKey::Transitions,
+    ImageKey::Steps,
+    ImageKey::StepSize,
+    ImageKey::Adjusted,
+];
+
+#[component]
+pub fn Sample() -> impl IntoView {
+    view! {
+        <aside class="settings" aria-label="Settings of drawing">
+            <ModelCard />
+            <h2>"Drawing"</h2>
+            <Samplers />
+            {CONTROLS.iter().map(|&key| view! { <ImageControl key /> }).collect_view()}
+            <Draw />
+            <Denoise />
+        </aside>
+        <section class="stage images" aria-label="Images">
+            <Grid />
+            <PathBar />
+        </section>
+        <Facts />
+    }
+}
+
+/// The samplers that fit the model.
+#[component]
+fn Samplers() -> impl IntoView {
+    let studio = use_studio();
+    let now = Memo::new(move |_| studio.settings.with(|s| s.choice(ImageKey::Sampler)));
+    let method = Memo::new(move |_| studio.gallery.with(|g| g.loaded.as_ref().map(|l| l.method)));
+    // Levels of DCD each have a constant of their own: no chain can walk over them.
+    let fits = move |name: &str| name != "mixture" || method.get() != Some(Method::Dcd);
+    let buttons = IMAGE_SAMPLERS.iter().map(|&name| {
+        view! {
+            <button
+                data-testid=format!("sampler-{name}")
+                aria-pressed=move || (now.get() == name).to_string()
+                disabled=move || !fits(name)
+                title=words::image_sampler(name).1
+                on:click=move |_| studio.set_text(ImageKey::Sampler, name)
+            >
+                {words::image_sampler(name).0}
+            </button>
+        }
+    });
+    view! {
+        <div class="methods" role="group" aria-label="Samplers">
+            {buttons.collect_view()}
+        </div>
+        <p class="quiet">{move || words::image_sampler(now.get()).1}</p>
+    }
+}
+
+/// The button that begins, and what it will take.
+#[component]
+fn Draw() -> impl IntoView {
+    let studio = use_studio();
+    let ready = Memo::new(move |_| studio.gallery.with(|g| g.loaded.is_some()));
+    let estimate = Memo::new(move |_| {
+        studio.settings.with(|s| {
+            studio
+                .gallery
+                .with(|g| g.loaded.as_ref().map(|loaded| words::estimate(loaded, s)))
+        })
+    });
+    let too_many = Memo::new(move |_| {
+        let asked = studio.settings.with(|s| s.int(ImageKey::Count)) as u32;
+        studio.gallery.with(|g| {
+            g.loaded
+                .as_ref()
+                .map(|l| l.most)
+                .filter(|most| asked > *most)
+        })
+    });
+    let fits = Memo::new(move |_| {
+        let mixture = studio.settings.with(|s| s.choice(ImageKey::Sampler)) == "mixture";
+        let dcd = studio
+            .gallery
+            .with(|g| g.loaded.as_ref().is_some_and(|l| l.method == Method::Dcd));
+        !(mixture && dcd)
+    });
+    let stale = Memo::new(move |_| {
+        studio.drawn.with(|drawn| {
+            let drawn = drawn.as_ref();
+            studio
+                .settings
+                .with(|s| drawn.is_some_and(|drawn| drawn.draws_otherwise(s)))
+        })
+    });
+    view! {
+        <p class="quiet" data-testid="estimate">
+            {move || estimate.get().unwrap_or_else(|| "Load a model to draw from it.".into())}
+        </p>
+        <p class="quiet warning" hidden=move || fits.get()>
+            "The levels of this model have no common scale, so chains cannot walk over them: choose another sampler."
+        </p>
+        {move || {
+            too_many
+                .get()
+                .map(|most| {
+                    view! {
+                        <p class="quiet warning">
+                            {format!("This device holds the maps of {most} images at a time. ")}
+                            <button
+                                class="link"
+                                on:click=move |_| studio.set_text(ImageKey::Count, &most.to_string())
+                            >
+                                {format!("Draw {most}")}
+                            </button>
+                        </p>
+                    }
+                })
+        }}
+        <button
+            class="primary wide"
+            data-testid="sample"
+            disabled=move || !(ready.get() && fits.get())
+            on:click=move |_| studio.draw()
+        >
+            {move || if stale.get() { "Draw with these settings" } else { "Draw" }}
+        </button>
+    }
+}
+
+/// Playback, and the way back along the path.
+#[component]
+fn PathBar() -> impl IntoView {
+    let studio = use_studio();
+    let gallery = studio.gallery;
+    let playing = Memo::new(move |_| gallery.with(|g| g.playing));
+    let frame = Memo::new(move |_| {
+        gallery.with(|g| {
+            g.frame
+                .as_ref()
+                .map(|f| (f.index, f.frames, f.step, f.done, f.total))
+        })
+    });
+    let none = Memo::new(move |_| frame.with(Option::is_none));
+    let finished = Memo::new(move |_| frame.with(|f| f.is_some_and(|f| f.3 >= f.4)));
+    let show = move |index: Option<u32>| {
+        studio.frame.set(index);
+        studio.send(ImageCommand::Show(index));
+    };
+    let last = move || frame.with(|f| f.map_or(0, |f| f.1.saturating_sub(1)));
+    let said = move || match frame.get() {
+        None => "Nothing drawn yet".to_owned(),
+        Some((_, _, step, done, total)) if done < total => {
+            format!("step {step}, {done} of {total} done")
+        }
+        Some((_, _, step, _, total)) => format!("step {step} of {}", total - 1),
+    };
+    let save = move |format: Format| {
+        let image = studio.chosen.get_untracked();
+        studio.send(ImageCommand::Save { format, image });
+    };
+    let which = move || match studio.chosen.get() {
+        Some(i) => format!(" of image {}", i + 1),
+        None => String::new(),
+    };
+    let empty = move || {
+        let loaded = gallery.with(|g| g.loaded.is_some());
+        match loaded {
+            true => "Press Draw: images appear as they form.",
+            false => "Load a model, then press Draw.",
+        }
+    };
+    view! {
+        <p class="quiet centred" hidden=move || !none.get()>{empty}</p>
+        <div class="path" hidden=move || none.get()>
+            <div class="segmented" role="group" aria-label="Playback">
+                <button
+                    data-testid="play"
+                    aria-pressed=move || playing.get().to_string()
+                    disabled=move || finished.get()
+                    on:click=move |_| studio.send(ImageCommand::Play(true))
+                >
+                    "Play"
+                </button>
+                <button
+                    data-testid="pause"
+                    aria-pressed=move || (!playing.get()).to_string()
+                    on:click=move |_| studio.send(ImageCommand::Play(false))
+                >
+                    "Pause"
+                </button>
+            </div>
+            <button
+                data-testid="step-once"
+                disabled=move || finished.get()
+                on:click=move |_| studio.send(ImageCommand::Step)
+            >
+                "Step"
+            </button>
+            <label class="inline scrub">
+                <span class="unseen">"Place on the path"</span>
+                <input
+                    type="range"
+                    min="0"
+                    data-testid="scrub"
+                    max=move || last().to_string()
+                    prop:value=move || frame.with(|f| f.map_or(0, |f| f.0)).to_string()
+                    aria-valuetext=said
+                    on:input:target=move |event| {
+                        let index = event.target().value().parse().unwrap_or(0);
+                        show((index < last()).then_some(index));
+                    }
+                />
+            </label>
+            <span class="count" data-testid="path-step" data-done=move || finished.get().to_string()>
+                {said}
+            </span>
+            <ShowSwitch />
+            <span class="grow"></span>
+            <button
+                data-testid="save-png"
+                title=move || format!("The pixels{} as a PNG file", which())
+                on:click=move |_| save(Format::Png)
+            >
+                "PNG"
+            </button>
+            <button
+                data-testid="save-npy"
+                title=move || format!("The numbers{} as a NumPy file", which())
+                on:click=move |_| save(Format::Npy)
+            >
+                "npy"
+            </button>
+        </div>
+    }
+}
+
+/// Clean guesses or the images themselves.
+#[component]
+fn ShowSwitch() -> impl IntoView {
+    let studio = use_studio();
+    let now = Memo::new(move |_| studio.settings.with(|s| s.choice(ImageKey::Picture)));
+    let button = |value: &'static str, name: &'static str, title: &'static str| {
+        view! {
+            <button
+                title=title
+                data-value=value
+                aria-pressed=move || (now.get() == value).to_string()
+                on:click=move |_| studio.set_text(ImageKey::Picture, value)
+            >
+                {name}
+            </button>
+        }
+    };
+    view! {
+        <div class="segmented small" role="group" aria-label="Show" data-testid="show">
+            {button("guess", "Guess", "The clean image that the model guesses behind the noise")}
+            {button("state", "State", "The noisy image as it is, cut off at black and white")}
+        </div>
+    }
+}
+
+/// The right column: energies, levels and acceptance.
+#[component]
+fn Facts() -> impl IntoView {
+    let studio = use_studio();
+    let frame = Memo::new(move |_| studio.gallery.with(|g| g.frame.clone()));
+    let mean = Memo::new(move |_| {
+        frame.with(|f| {
+            let f = f.as_ref()?;
+            Some(f.energies.iter().sum::<f32>() / f.energies.len() as f32)
+        })
+    });
+    let level = move || {
+        frame.with(|f| {
+            let f = f.as_ref()?;
+            let (low, high) = (f.levels.iter().min()?, f.levels.iter().max()?);
+            let noise = studio.gallery.with(|g| {
+                let noise = &g.loaded.as_ref()?.noise;
+                noise.get(*low as usize).copied()
+            });
+            Some(match low == high {
+                true => format!("{low} (noise {})", number(noise.unwrap_or(f32::NAN))),
+                false => format!("{low} to {high}"),
+            })
+        })
+    };
+    let acceptance = move || {
+        frame.with(|f| {
+            let f = f.as_ref().filter(|f| f.mean_acceptance.is_finite())?;
+            Some(format!("{:.0} %", 100.0 * f.mean_acceptance))
+        })
+    };
+    let rows = move || {
+        let Some(frame) = frame.get() else {
+            return Vec::new();
+        };
+        let most = frame.energies.iter().fold(f32::MIN, |m, e| m.max(*e));
+        let least = frame.energies.iter().fold(f32::MAX, |m, e| m.min(*e));
+        let pairs = frame.energies.iter().zip(&frame.levels).zip(0u32..);
+        pairs
+            .map(|((&energy, &level), i)| {
+                let share = (energy - least) / (most - least).max(f32::MIN_POSITIVE);
+                view! {
+                    <tr
+                        class:chosen=move || studio.chosen.get() == Some(i)
+                        on:click=move |_| studio.chosen.set(Some(i))
+                    >
+                        <th scope="row">{i + 1}</th>
+                        <td>{number(energy)}</td>
+                        <td class="bar">
+                            <meter min="0" max="1" value=share.to_string()></meter>
+                        </td>
+                        <td>{level}</td>
+                    </tr>
+                }
+            })
+            .collect::<Vec<_>>()
+    };
+    view! {
+        <aside class="measures" aria-label="What the energy says">
+            <h2>"Energy"</h2>
+            <p class="figure">
+                <b data-testid="energy" data-value=move || mean.get().map(|e| e.to_string())>
+                    {move || mean.get().map_or_else(|| "–".into(), number)}
+                </b>
+                <small>" mean over the images, low where likely"</small>
+            </p>
+            <dl class="pairs">
+                <dt>"Noise level"</dt>
+                <dd data-testid="level">{move || level().unwrap_or_else(|| "–".into())}</dd>
+                <dt>"Acceptance"</dt>
+                <dd data-testid="acceptance">
+                    {move || acceptance().unwrap_or_else(|| "no test".into())}
+                </dd>
+            </dl>
+            <div class="scroll-down">
+                <table>
+                    <thead>
+                        <tr>
+                            <th scope="col">"image"</th>
+                            <th scope="col">"E(x, t)"</th>
+                            <th scope="col"><span class="unseen">"among the others"</span></th>
+                            <th scope="col">"level"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        </aside>
+    }
+}

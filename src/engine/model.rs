@@ -1,0 +1,140 @@
+//! A model of images at work: weights on a device with their noise levels.
+//!
+//! Invariant: it is only made of weights that fit its networks, so nothing later can fail for their sake.
+
+use super::{TrainError, read};
+use crate::data::images::{Images, NUMBERS};
+use crate::data::made::golden;
+use crate::diffusion::Schedule;
+use crate::energy::conv::{ConvArchitecture, ConvEnergy};
+use crate::energy::{Energy, LevelEnergy, membership_of, membership_of_labels};
+use crate::kernel::plan::Size;
+use crate::rng::{Draws, Stream};
+use crate::weights::{ModelSpec, WeightsError, WeightsFile};
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// An energy of images at every noise level.
+pub struct ImageModel {
+    pub spec: ModelSpec,
+    pub schedule: Schedule,
+    pub energy: ConvEnergy,
+    pub parameters: usize,
+    /// Numbers in the largest map of one image, and in all its maps.
+    pub largest_map: usize,
+    pub maps: usize,
+    pub device: Device,
+}
+
+impl ImageModel {
+    /// The model of a file.
+    ///
+    /// # Errors
+    /// If arrays are missing, unknown or of other shapes.
+    pub fn new(file: &WeightsFile, device: &Device) -> Result<Self, WeightsError> {
+        let architecture = ConvArchitecture::from_spec(&file.model);
+        let flat = architecture.assemble(&file.arrays)?;
+        let sizes = architecture.draw().plan.sizes;
+        let weights = Tensor::<1>::from_data(flat.as_slice(), device);
+        Ok(Self {
+            schedule: file.model.noise.schedule(),
+            energy: ConvEnergy::new(&architecture, &weights),
+            parameters: flat.len(),
+            largest_map: sizes.iter().copied().map(Size::numbers).max().unwrap_or(0),
+            maps: sizes.into_iter().map(Size::numbers).sum(),
+            spec: file.model.clone(),
+            device: device.clone(),
+        })
+    }
+
+    pub fn levels(&self) -> usize {
+        self.schedule.levels()
+    }
+
+    /// Images as rows `[n, NUMBERS]`.
+    pub fn rows(&self, images: &Images) -> Tensor<2> {
+        self.matrix(images.numbers())
+    }
+
+    /// Numbers as rows `[n, NUMBERS]`.
+    pub fn matrix(&self, numbers: Vec<f32>) -> Tensor<2> {
+        let n = numbers.len() / NUMBERS;
+        Tensor::from_data(TensorData::new(numbers, [n, NUMBERS]), &self.device)
+    }
+
+    /// The energy with all rows at level `t`.
+    pub fn at(&self, t: usize) -> impl Energy + use<> {
+        let member = membership_of(t, self.levels(), 1, &self.device);
+        self.energy.at(member)
+    }
+
+    /// The energy with each row at a level of its own.
+    pub fn at_each(&self, labels: &[usize]) -> impl Energy + use<> {
+        let member = membership_of_labels(labels, self.levels(), &self.device);
+        self.energy.at(member)
+    }
+
+    /// The level whose noise, in units of its signal, is nearest to this deviation.
+    pub fn level_of(&self, noise: f64) -> usize {
+        let far = |t: &usize| (self.relative_noise(*t).max(1e-9) / noise).ln().abs();
+        let levels = 0..self.levels();
+        levels.min_by(|a, b| far(a).total_cmp(&far(b))).unwrap_or(0)
+    }
+
+    /// Deviation of a level's noise in units of its signal.
+    pub fn relative_noise(&self, t: usize) -> f64 {
+        self.schedule.noise(t) / self.schedule.signal(t).max(1e-9)
+    }
+
+    /// Energies of the golden images, diffused to the first, middle and last level: the same weights give
+    /// the same numbers on every device, to rounding.
+    ///
+    /// # Errors
+    /// If the device fails to answer.
+    pub async fn golden(&self) -> Result<Vec<f32>, TrainError> {
+        let images = golden();
+        let last = self.levels() - 1;
+        let mut found = Vec::new();
+        for t in [0, last / 2, last] {
+            let noise = Draws::new(1, Stream::Evaluation, t as u64).normals(images.pixels.len());
+            let [a, b] = [self.schedule.signal(t), self.schedule.noise(t)].map(|v| v as f32);
+            let pairs = images.numbers().into_iter().zip(noise);
+            let x = self.matrix(pairs.map(|(x, z)| a * x + b * z).collect());
+            found.extend(read(vec![self.at(t).energy(x).into()]).await?.concat());
+        }
+        Ok(found)
+    }
+}
+
+/// Largest relative difference between energies; infinite if one is no number or their counts differ.
+/// Those below a thousandth of the largest are taken relative to that.
+pub fn golden_error(found: &[f32], expected: &[f32]) -> f32 {
+    let scale = expected.iter().fold(0.0f32, |m, e| m.max(e.abs()));
+    let mut worst = 0.0f32;
+    for (f, e) in found.iter().zip(expected) {
+        let error = (f - e).abs() / e.abs().max(1e-3 * scale);
+        worst = match error.is_finite() {
+            true => worst.max(error),
+            false => f32::INFINITY,
+        };
+    }
+    match found.len() == expected.len() {
+        true => worst,
+        false => f32::INFINITY,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_errors_are_relative_and_see_what_is_no_number() {
+        assert!((golden_error(&[101.0, -2.0], &[100.0, -2.0]) - 0.01).abs() < 1e-6);
+        assert_eq!(
+            golden_error(&[f32::NAN, -2.0], &[100.0, -2.0]),
+            f32::INFINITY
+        );
+        assert_eq!(golden_error(&[1.0], &[1.0, 2.0]), f32::INFINITY);
+        assert_eq!(golden_error(&[1.0, 2.0], &[1.0, 2.0]), 0.0);
+    }
+}
