@@ -56,8 +56,8 @@ fn dissent(own: &Own, percentile: f32) -> Option<String> {
 /// A percentile for a cell.
 pub fn percentile(p: f32) -> String {
     match p {
-        p if p >= 100.0 => "> all".into(),
-        p if p <= 0.0 => "< all".into(),
+        p if p >= 100.0 => "above all".into(),
+        p if p <= 0.0 => "below all".into(),
         p if (1.0..99.0).contains(&p) => format!("{p:.0} %"),
         p => format!("{p:.1} %"),
     }
@@ -118,6 +118,6 @@ mod tests {
     #[test]
     fn percentiles_are_finer_at_the_ends() {
         let all = [0.0, 0.4, 50.4, 99.53, 100.0].map(percentile);
-        assert_eq!(all, ["< all", "0.4 %", "50 %", "99.5 %", "> all"]);
+        assert_eq!(all, ["below all", "0.4 %", "50 %", "99.5 %", "above all"]);
     }
 }

@@ -5,7 +5,7 @@ use super::bench::Bench;
 use super::compare::{Compare, CompareTransport};
 use super::files;
 use super::header::Header;
-use super::images::{Sample, Score, Studio, accept_pastes};
+use super::images::{Studio, Workshop, accept_pastes};
 use super::keys;
 use super::lab::Lab;
 use super::measures::Measures;
@@ -51,8 +51,7 @@ fn Shell(train: State, bench: Bench, studio: Studio) -> impl IntoView {
     };
     let (train_seen, bench_seen) = (seen(Page::Train), seen(Page::Compare));
     let (sample_seen, score_seen) = (seen(Page::Sample), seen(Page::Score));
-    // The images' worker draws on the Sample page's canvas.
-    let sample_seen = Memo::new(move |_| sample_seen.get() || score_seen.get());
+    let images_seen = Memo::new(move |_| sample_seen.get() || score_seen.get());
     // The Lab shows the Train page's device.
     let train_seen = Memo::new(move |_| train_seen.get() || page.get() == Page::Lab);
     Effect::new(move || {
@@ -117,15 +116,8 @@ fn Shell(train: State, bench: Bench, studio: Studio) -> impl IntoView {
                     <Compare bench />
                 </div>
             </Show>
-            <Show when=move || sample_seen.get()>
-                <div class="train" hidden=move || page.get() != Page::Sample>
-                    <Sample />
-                </div>
-            </Show>
-            <Show when=move || score_seen.get()>
-                <div class="score" hidden=move || page.get() != Page::Score>
-                    <Score />
-                </div>
+            <Show when=move || images_seen.get()>
+                <Workshop page />
             </Show>
             <FlatRoutes fallback=|| ()>
                 <Route path=path!("/") view=|| () />

@@ -80,6 +80,7 @@ pub fn Grid() -> impl IntoView {
         let down = (count.get() as u32).div_ceil(across);
         format!("{across} / {down}")
     };
+    let empty = move || studio.gallery.with(|g| g.frame.is_none());
     let buttons = move || {
         let shown = studio.gallery.with(|g| g.frame.is_some());
         let count = if shown { count.get() } else { 0 };
@@ -88,7 +89,7 @@ pub fn Grid() -> impl IntoView {
             .collect_view()
     };
     view! {
-        <div class="grid" style:aspect-ratio=shape>
+        <div class="grid" class:empty=empty style:aspect-ratio=shape>
             <div class="grid-canvas" node_ref=host></div>
             <div
                 class="grid-cells"
@@ -98,6 +99,12 @@ pub fn Grid() -> impl IntoView {
             >
                 {buttons}
             </div>
+            <p class="hint" hidden=move || !empty()>
+                {move || match studio.gallery.with(|g| g.loaded.is_some()) {
+                    true => "Press Draw: the images appear here as they form.",
+                    false => "Load a model, then press Draw: the images appear here as they form.",
+                }}
+            </p>
         </div>
     }
 }

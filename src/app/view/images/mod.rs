@@ -12,8 +12,8 @@ mod sample;
 mod score;
 mod studio;
 mod table;
+mod workshop;
 
 pub use own::{accept_pastes, files_of};
-pub use sample::Sample;
-pub use score::Score;
 pub use studio::Studio;
+pub use workshop::Workshop;

@@ -103,6 +103,7 @@ pub fn ModelCard() -> impl IntoView {
                     }}
                 </button>
                 <button
+                    class="quietly"
                     data-testid="forget"
                     title="Delete the model's files from this machine; the page loads them again when asked"
                     hidden=move || !kept.get()

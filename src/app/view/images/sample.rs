@@ -1,9 +1,10 @@
 //! The Sample page: a grid of images drawn from a model, their path, and what the energy says of them.
+//!
+//! Invariant: nothing here is drawn by the page itself; the grid is the worker's.
 
 use super::control::ImageControl;
 use super::denoise::Denoise;
 use super::grid::Grid;
-use super::model::ModelCard;
 use super::studio::use_studio;
 use crate::app::words::{self, number};
 use crate::protocol::{Format, ImageCommand};
@@ -25,22 +26,24 @@ const CONTROLS: &[ImageKey] = &[
     ImageKey::Adjusted,
 ];
 
+/// How images are drawn, beside the grid.
 #[component]
-pub fn Sample() -> impl IntoView {
+pub fn Drawing() -> impl IntoView {
     view! {
-        <aside class="settings" aria-label="Settings of drawing">
-            <ModelCard />
-            <h2>"Drawing"</h2>
-            <Samplers />
-            {CONTROLS.iter().map(|&key| view! { <ImageControl key /> }).collect_view()}
-            <Draw />
-            <Denoise />
-        </aside>
-        <section class="stage images" aria-label="Images">
-            <Grid />
-            <PathBar />
-        </section>
-        <Facts />
+        <h2>"Drawing"</h2>
+        <Samplers />
+        {CONTROLS.iter().map(|&key| view! { <ImageControl key /> }).collect_view()}
+        <Draw />
+        <Denoise />
+    }
+}
+
+/// The grid and its path.
+#[component]
+pub fn Drawn() -> impl IntoView {
+    view! {
+        <Grid />
+        <PathBar />
     }
 }
 
@@ -179,15 +182,7 @@ fn PathBar() -> impl IntoView {
         Some(i) => format!(" of image {}", i + 1),
         None => String::new(),
     };
-    let empty = move || {
-        let loaded = gallery.with(|g| g.loaded.is_some());
-        match loaded {
-            true => "Press Draw: images appear as they form.",
-            false => "Load a model, then press Draw.",
-        }
-    };
     view! {
-        <p class="quiet centred" hidden=move || !none.get()>{empty}</p>
         <div class="path" hidden=move || none.get()>
             <div class="segmented" role="group" aria-label="Playback">
                 <button
@@ -276,9 +271,9 @@ fn ShowSwitch() -> impl IntoView {
     }
 }
 
-/// The right column: energies, levels and acceptance.
+/// What the energy says of the images: energies, levels and acceptance.
 #[component]
-fn Facts() -> impl IntoView {
+pub fn Energies() -> impl IntoView {
     let studio = use_studio();
     let frame = Memo::new(move |_| studio.gallery.with(|g| g.frame.clone()));
     let mean = Memo::new(move |_| {
@@ -334,7 +329,6 @@ fn Facts() -> impl IntoView {
             .collect::<Vec<_>>()
     };
     view! {
-        <aside class="measures" aria-label="What the energy says">
             <h2>"Energy"</h2>
             <p class="figure">
                 <b data-testid="energy" data-value=move || mean.get().map(|e| e.to_string())>
@@ -363,6 +357,5 @@ fn Facts() -> impl IntoView {
                     <tbody>{rows}</tbody>
                 </table>
             </div>
-        </aside>
     }
 }

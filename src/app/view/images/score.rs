@@ -2,7 +2,6 @@
 
 use super::control::ImageControl;
 use super::histogram::Histograms;
-use super::model::ModelCard;
 use super::own::DropZone;
 use super::studio::use_studio;
 use super::table::{Rows, Sorting};
@@ -12,8 +11,25 @@ use crate::settings::ImageKey;
 use crate::weights::reference::{COLUMNS, column};
 use leptos::prelude::*;
 
+/// How the visitor's images become what the model sees.
 #[component]
-pub fn Score() -> impl IntoView {
+pub fn Reading() -> impl IntoView {
+    view! {
+        <h2>"How your images are read"</h2>
+        <p class="quiet">"The model sees 32 by 32 pixels."</p>
+        <ImageControl key=ImageKey::Fit />
+        <ImageControl key=ImageKey::Filter />
+        <ImageControl key=ImageKey::Background />
+        <h2>"What scores are"</h2>
+        <p class="quiet">
+            "Each score is higher the more unlike the training images an image is. The percentile is the share of training images (of those kept for comparison) that score lower. No score decides anything by itself: look at the histograms, and at where scores differ."
+        </p>
+    }
+}
+
+/// The images and their scores.
+#[component]
+pub fn Scores() -> impl IntoView {
     let studio = use_studio();
     let best = Memo::new(move |_| studio.gallery.with(best_column));
     let sorting = Sorting {
@@ -50,19 +66,6 @@ pub fn Score() -> impl IntoView {
         studio.state.save(name, text.as_bytes(), mime);
     };
     view! {
-        <aside class="settings" aria-label="Model and how images are read">
-            <ModelCard />
-            <h2>"How your images are read"</h2>
-            <p class="quiet">"The model sees 32 by 32 pixels."</p>
-            <ImageControl key=ImageKey::Fit />
-            <ImageControl key=ImageKey::Filter />
-            <ImageControl key=ImageKey::Background />
-            <h2>"What scores are"</h2>
-            <p class="quiet">
-                "Each score is higher the more unlike the training images an image is. The percentile is the share of training images (of those kept for comparison) that score lower. No score decides anything by itself: look at the histograms, and at where scores differ."
-            </p>
-        </aside>
-        <section class="scores" aria-label="Scores">
             <DropZone />
             <div class="score-tools">
                 <label class="inline">
@@ -112,7 +115,10 @@ pub fn Score() -> impl IntoView {
                             sorting.least.set(event.target().value().parse().unwrap_or(0.0));
                         }
                     />
-                    <span class="count">{move || percentile(sorting.least.get())}</span>
+                    <span class="count">{move || match sorting.least.get() {
+                            0.0 => "any".to_owned(),
+                            least => percentile(least),
+                        }}</span>
                 </label>
                 <button
                     title="Back to the order in which they came"
@@ -130,6 +136,5 @@ pub fn Score() -> impl IntoView {
             <div hidden=move || !any.get()>
                 <Rows sorting ids />
             </div>
-        </section>
     }
 }

@@ -178,6 +178,7 @@ impl Studio {
         self.chosen.set(None);
         self.frame.set(None);
         self.drawn.set(Some(self.settings.get_untracked()));
+        self.gallery.update(|gallery| gallery.frame = None);
         self.send(ImageCommand::Guess(
             settings.choice(ImageKey::Picture) == "guess",
         ));

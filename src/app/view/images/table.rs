@@ -57,7 +57,12 @@ pub fn Rows(sorting: Sorting, ids: Memo<Vec<u32>>) -> impl IntoView {
         let (score, _) = column(c);
         let order = Order::Column(c);
         view! {
-            <th scope="col" aria-sort=move || sorting.state(order)>
+            <th
+                scope="col"
+                class="column"
+                class:best=move || sorting.best.get() == c
+                aria-sort=move || sorting.state(order)
+            >
                 <button
                     class="plain sort"
                     data-testid=format!("sort-{c}")
@@ -127,7 +132,7 @@ fn Row(id: u32, sorting: Sorting) -> impl IntoView {
         let rank = move || own.with(|o| o.as_ref().and_then(|o| o.percentiles.get(c).copied()));
         let best = move || sorting.best.get() == c;
         view! {
-            <td class:best=best>
+            <td class="column" class:best=best>
                 <span class="value">{move || value().map_or_else(|| "–".into(), number)}</span>
                 <span
                     class="rank"
