@@ -4,6 +4,7 @@
 mod agreement;
 mod closed_form;
 mod parity;
+mod shipped;
 
 use basin::engine::{CHECKS, Checkpoint, Train2d, self_test};
 use basin::protocol::Check;
@@ -36,6 +37,16 @@ async fn every_kernel_family_agrees_with_the_cpu() {
 #[wasm_bindgen_test]
 async fn the_closed_form_checks_pass_on_webgpu() {
     closed_form::pass(&webgpu().await).await;
+}
+
+#[wasm_bindgen_test]
+async fn shipped_weights_give_the_golden_energies_on_the_wasm_cpu() {
+    shipped::gives_golden_energies(&Device::flex()).await;
+}
+
+#[wasm_bindgen_test]
+async fn shipped_weights_give_the_golden_energies_on_webgpu() {
+    shipped::gives_golden_energies(&webgpu().await).await;
 }
 
 #[wasm_bindgen_test]

@@ -4,6 +4,7 @@
 mod agreement;
 mod closed_form;
 mod parity;
+mod shipped;
 
 use basin::engine::{Checkpoint, Train2d, block_on, self_test};
 use basin::kernel::{Network, Program, What};
@@ -45,6 +46,11 @@ fn every_method_agrees_with_the_cpu() {
         let changes = [(Key::Estimator, estimator), (Key::Diffusion, "vp")];
         block_on(agreement::method_agrees("dcd", &changes, gpu()));
     }
+}
+
+#[test]
+fn shipped_weights_give_the_golden_energies() {
+    block_on(shipped::gives_golden_energies(&gpu()));
 }
 
 #[test]

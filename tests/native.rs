@@ -3,6 +3,7 @@
 
 mod closed_form;
 mod parity;
+mod shipped;
 mod study;
 
 use basin::engine::block_on;
@@ -12,6 +13,11 @@ use std::process::Command;
 #[test]
 fn the_closed_form_checks_pass() {
     block_on(closed_form::pass(&Device::flex()));
+}
+
+#[test]
+fn shipped_weights_give_the_golden_energies() {
+    block_on(shipped::gives_golden_energies(&Device::flex()));
 }
 
 fn basin(folder: &std::path::Path, arguments: &[&str]) -> std::process::Output {
@@ -325,4 +331,68 @@ fn a_runaway_stops_with_advice() {
     assert_eq!(last["event"], "final");
     assert!(last["iterations"].as_u64() < last["ran_away"].as_u64());
     assert!(has_checkpoint(folder.path()));
+}
+
+/// The tiny model of the page's tests.
+fn tiny_model(file: &str) -> String {
+    format!("{}/tests/e2e/tiny/{file}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn the_training_of_images_is_timed_and_checked_against() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = tiny_model("weights/dcd-cifar.safetensors");
+    let few = ["bench", "train", "--batch", "3", "--weights", &weights];
+    let timed = basin(folder.path(), &[&few[..], &["--iterations", "1"]].concat());
+    let said = String::from_utf8_lossy(&timed.stdout).into_owned();
+    assert!(
+        said.contains("images a second") && said.contains("% loss and gradient"),
+        "{said}"
+    );
+    let checked = basin(folder.path(), &[&few[..], &["--check", "out"]].concat());
+    assert!(checked.status.success());
+    let facts = std::fs::read(folder.path().join("out/check.json")).unwrap();
+    let facts: serde_json::Value = serde_json::from_slice(&facts).unwrap();
+    assert_eq!(facts["energies"].as_array().unwrap().len(), 3);
+    assert!(facts["loss"].as_f64().unwrap() > 0.0);
+    let x = std::fs::metadata(folder.path().join("out/x.npy")).unwrap();
+    assert_eq!(x.len(), 128 + 4 * 3 * 3072);
+}
+
+#[test]
+fn published_weights_are_what_the_page_reads_and_a_foreign_reference_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (weights, reference) = (
+        tiny_model("weights/dcd-cifar.safetensors"),
+        tiny_model("reference/dcd-cifar.json"),
+    );
+    let publish = |reference: &str| {
+        let arguments = ["publish", "--weights", &weights, "--reference", reference];
+        basin(folder.path(), &[&arguments[..], &["--www", "www"]].concat())
+    };
+    let done = publish(&reference);
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let text = std::fs::read_to_string(folder.path().join("www/weights/manifest.json")).unwrap();
+    let manifest = basin::weights::manifest::Manifest::read(&text).unwrap();
+    let right = std::fs::read_to_string(tiny_model("weights/manifest.json")).unwrap();
+    let right = basin::weights::manifest::Manifest::read(&right).unwrap();
+    assert_eq!(manifest.models[0].file, right.models[0].file);
+    for (a, b) in manifest.models[0]
+        .golden
+        .iter()
+        .zip(&right.models[0].golden)
+    {
+        assert!((a - b).abs() <= 1e-4 * b.abs(), "{a} {b}");
+    }
+    let foreign = folder.path().join("foreign.json");
+    let text = std::fs::read_to_string(&reference).unwrap();
+    let hash = &right.models[0].file.sha256;
+    std::fs::write(&foreign, text.replace(hash.as_str(), &"0".repeat(64))).unwrap();
+    let refused = publish(foreign.to_str().unwrap());
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("the reference is of weights"));
 }

@@ -180,7 +180,7 @@ impl Gallery {
         }
         let wrong = loaded
             .golden_error
-            .filter(|error| !(*error <= GOLDEN_TOLERANCE));
+            .filter(|error| *error > GOLDEN_TOLERANCE);
         let name = loaded.name.clone();
         self.loaded = Some(loaded);
         match wrong {
@@ -325,7 +325,7 @@ pub fn to_csv(gallery: &Gallery, ids: &[u32]) -> String {
         out += &format!(
             "{},{},{},{}",
             // A name that begins like a formula must not be one in a spreadsheet.
-            quote(&own.name.trim_start_matches(['=', '+', '-', '@']).to_owned()),
+            quote(own.name.trim_start_matches(['=', '+', '-', '@'])),
             side(size.map(|s| s.0)),
             side(size.map(|s| s.1)),
             quote(error)
@@ -429,14 +429,7 @@ mod tests {
         assert_eq!(list(Order::Column(0), true, "", 0.0), [1, 0, 2, 3]);
         assert_eq!(list(Order::Column(0), false, "", 0.0), [2, 0, 1, 3]);
         assert_eq!(list(Order::Arrival, false, "IMAGE", 10.0), [0, 1]);
-        assert_eq!(
-            list(Order::Name, false, "", 0.0),
-            [0, 1, 2, 3]
-                .map(|i| [3, 0, 1, 2][i])
-                .iter()
-                .copied()
-                .collect::<Vec<u32>>()
-        );
+        assert_eq!(list(Order::Name, true, "", 0.0), [3, 2, 1, 0]);
         assert_eq!(g.progress(), (3, 3));
     }
 

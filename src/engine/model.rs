@@ -126,6 +126,82 @@ pub fn golden_error(found: &[f32], expected: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::weights::NetworkSpec;
+
+    /// A tiny model's file.
+    fn file() -> Vec<u8> {
+        let mut spec = ModelSpec::named("dcd-cifar").unwrap();
+        spec.network = NetworkSpec::Denoiser {
+            channels: vec![4],
+            blocks: 1,
+        };
+        let architecture = ConvArchitecture::from_spec(&spec);
+        let arrays = architecture.arrays(&architecture.init(1));
+        let file = WeightsFile {
+            model: spec,
+            arrays,
+        };
+        file.write()
+    }
+
+    #[test]
+    fn broken_files_are_refused_whole_and_never_panic() {
+        let whole = file();
+        let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+        let device = Device::flex();
+        let load = |bytes: &[u8]| {
+            let file = WeightsFile::read(bytes).ok()?;
+            Some((ImageModel::new(&file, &device).ok()?, file))
+        };
+        let (model, right) = load(&whole).unwrap();
+        let (mut refused, mut other) = (0, 0);
+        for case in 0..120_000u64 {
+            let draws = Draws::new(case, Stream::Test, 12);
+            let mut bytes = whole.clone();
+            for m in 0..1 + draws.below(0, 4) {
+                let place = |bound: usize| draws.below(4 * m + 1, bound.max(1) as u32) as usize;
+                let value = draws.below(4 * m + 2, 256) as u8;
+                match draws.below(4 * m + 3, 8) {
+                    // Most of what can go wrong is in the header.
+                    0..=3 => {
+                        let at = place(header).min(bytes.len() - 1);
+                        bytes[at] = value;
+                    }
+                    4 => {
+                        let at = place(bytes.len());
+                        bytes[at] = value;
+                    }
+                    5 => bytes.truncate(place(bytes.len()).max(1)),
+                    6 => bytes.insert(place(header.min(bytes.len())), value),
+                    _ => {
+                        let at = place(header.min(bytes.len()));
+                        bytes.remove(at);
+                        if bytes.is_empty() {
+                            bytes.push(value);
+                        }
+                    }
+                }
+            }
+            match load(&bytes) {
+                None => refused += 1,
+                // Whatever loads is whole: every weight there, and finite.
+                Some((found, file)) => {
+                    other += u32::from(file != right);
+                    assert_eq!(file.arrays.len(), right.arrays.len());
+                    assert!(
+                        file.arrays
+                            .iter()
+                            .all(|a| a.numbers.iter().all(|n| n.is_finite()))
+                    );
+                    assert_eq!(found.parameters, model.parameters);
+                }
+            }
+        }
+        assert!(
+            refused > 60_000 && other > 100,
+            "{refused} refused, {other} other"
+        );
+    }
 
     #[test]
     fn golden_errors_are_relative_and_see_what_is_no_number() {

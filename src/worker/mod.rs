@@ -26,6 +26,8 @@ struct Init {
     canvases: Vec<[OffscreenCanvas; 2]>,
     /// The canvas of the images.
     images: Option<OffscreenCanvas>,
+    /// Compute images by WebGPU even where that is software, which is slower than the CPU's kernels.
+    even_software: bool,
     /// Do not try WebGPU, for this reason.
     why_cpu: Option<WhyCpu>,
 }
@@ -36,6 +38,7 @@ impl Init {
         Some(Self {
             canvases: pairs(&field("canvases")?.dyn_into().ok()?)?,
             images: field("images").and_then(|canvas| canvas.dyn_into().ok()),
+            even_software: field("even_software").is_some_and(|flag| flag.is_truthy()),
             why_cpu: field("why_cpu")
                 .and_then(|bytes| bytes.dyn_into::<Uint8Array>().ok())
                 .and_then(|bytes| decode(&bytes.to_vec()).ok()),

@@ -36,7 +36,8 @@ story("a model loads with progress, stops, and goes on from where it stopped", a
   assert.equal(first, 0);
   assert.ok(second > 0 && second < weights.length, `went on from ${second}`);
   assert.match(await tab.text("model-state"), /at work on the CPU; energies within/);
-  await tab.page.goto(new URL("lab/", host.url).href);
+  await tab.page.getByRole("link", { name: "Lab" }).click();
+  assert.equal(await tab.get("golden").getAttribute("data-passed"), "true");
 }, { files: tinyModel() });
 
 story("a model is there after a reload without a network, and can be deleted", async ({ open, host, context }) => {
@@ -115,6 +116,19 @@ story("a link draws the same pixels again", async ({ open }) => {
   await other.get("set-seed").press("Enter");
   assert.notDeepEqual(await draw(other), first);
 }, { files: tinyModel() });
+
+story("images are drawn on WebGPU as on the CPU", async ({ open }) => {
+  const tab = await loaded(open, "images/?gpu=1#v=1&n=2&seed=3&sampler=langevin&start=noise&t=20&transitions=3");
+  assert.match(await tab.text("model-state"), /at work on the GPU; energies within/);
+  const numbers = (file) => new Float32Array(file.buffer.slice(file.byteOffset + 128, file.byteOffset + file.length));
+  const found = numbers(await draw(tab));
+  const picture = await tab.get("grid").screenshot();
+  assert.ok(new Set(picture).size > 100, "the canvas is empty");
+  const other = await loaded(open, "images/?cpu=1#v=1&n=2&seed=3&sampler=langevin&start=noise&t=20&transitions=3");
+  const right = numbers(await draw(other));
+  const most = right.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+  found.forEach((x, i) => assert.ok(Math.abs(x - right[i]) <= 1e-3 * most, `${x} against ${right[i]} at ${i}`));
+}, { files: tinyModel(), webgpu: true });
 
 story("a drawing is paused, stepped and looked back on", async ({ open }) => {
   const tab = await loaded(open, "images/#v=1&n=2&sampler=annealed&steps=40");

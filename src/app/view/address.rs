@@ -35,7 +35,7 @@ impl Address {
         let fragment = location.hash().unwrap_or_default();
         let fragment = fragment.trim_start_matches('#');
         if fragment.is_empty() {
-            query(|name| name != "cpu")
+            query(|name| name != "cpu" && name != "gpu")
         } else {
             fragment.to_owned()
         }
@@ -44,6 +44,11 @@ impl Address {
     /// Whether the address asks for the CPU.
     pub fn wants_cpu() -> bool {
         !query(|name| name == "cpu").is_empty()
+    }
+
+    /// Whether the address asks for WebGPU even where it is computed in software.
+    pub fn wants_gpu() -> bool {
+        !query(|name| name == "gpu").is_empty()
     }
 
     /// What a visitor navigated to, unless it is what was written or read last.
@@ -71,7 +76,7 @@ impl Address {
         let url = format!(
             "{}{}#{text}",
             window().location().pathname().unwrap_or_default(),
-            cpu()
+            device()
         );
         let written = window().history().and_then(|history| match entry {
             Entry::New => history.push_state_with_url(&JsValue::NULL, "", Some(&url)),
@@ -127,12 +132,16 @@ pub fn absolute(page: &str, settings: &str) -> String {
 
 /// The same without scheme and host.
 pub fn relative(page: &str, settings: &str) -> String {
-    format!("{}{page}{}#{settings}", base(), cpu())
+    format!("{}{page}{}#{settings}", base(), device())
 }
 
-/// The choice of the CPU outlives every change of the address.
-fn cpu() -> &'static str {
-    if Address::wants_cpu() { "?cpu=1" } else { "" }
+/// The choice of the device outlives every change of the address.
+fn device() -> &'static str {
+    match (Address::wants_cpu(), Address::wants_gpu()) {
+        (true, _) => "?cpu=1",
+        (false, true) => "?gpu=1",
+        (false, false) => "",
+    }
 }
 
 fn query(keep: impl Fn(&str) -> bool) -> String {

@@ -1,9 +1,10 @@
 //! The Lab page: what the device is, whether its numbers are right, and how to lose it.
 
 use super::browser::copy;
+use super::images::use_studio;
 use super::state::use_state;
 use crate::app::words::{self, number};
-use crate::protocol::{Backend, Command, Lab as Device};
+use crate::protocol::{Backend, Command, GOLDEN_TOLERANCE, Lab as Device};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -53,7 +54,49 @@ pub fn Lab() -> impl IntoView {
                 None => view! { <p>"The worker is starting…"</p> }.into_any(),
                 Some(device) => view! { <Report device rate /> }.into_any(),
             }}
+            <Golden />
         </section>
+    }
+}
+
+/// The energies of the model of images against those of the machine that trained it.
+#[component]
+fn Golden() -> impl IntoView {
+    let studio = use_studio();
+    let row = move || {
+        studio.gallery.with(|g| {
+            let loaded = g.loaded.as_ref()?;
+            let error = loaded.golden_error?;
+            let passed = error <= GOLDEN_TOLERANCE;
+            Some(view! {
+                <table>
+                    <tbody>
+                        <tr class:failed=!passed data-testid="golden" data-passed=passed.to_string()>
+                            <th scope="row">{loaded.name.clone()}</th>
+                            <td>{if loaded.on_gpu { "WebGPU" } else { "CPU" }}</td>
+                            <td>{if passed { "passed" } else { "failed" }}</td>
+                            <td>{format!("{error:.1e}")}</td>
+                            <td>{format!("{GOLDEN_TOLERANCE:.1e}")}</td>
+                            <td>
+                                {format!("{:.0} ms for {} gradients", 1e3 * loaded.seconds, loaded.batch)}
+                            </td>
+                        </tr>
+                    </tbody>
+                </table>
+            })
+        })
+    };
+    view! {
+        <h2>"Golden energies of images"</h2>
+        {move || match row() {
+            Some(row) => view! { <div class="scroll-across">{row}</div> }.into_any(),
+            None => view! {
+                <p class="quiet">
+                    "Load a shipped model on the Sample page: its energies of known images are then held against the trainer's."
+                </p>
+            }
+            .into_any(),
+        }}
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: commands arrive in the order they were sent, none before the worker has said hello
 //! and been given its canvases; events are handed on at most once a frame.
 
+use super::address::Address;
 use super::browser::message_of;
 use crate::protocol::{Command, EVERY_LANE, Event, WhyCpu, decode, encode};
 use js_sys::{Array, Object, Reflect, Uint8Array};
@@ -164,8 +165,9 @@ fn introduce(
         .iter()
         .flat_map(|lane| [&lane.plane, &lane.strip])
         .collect();
-    let fields: [(&str, JsValue); 3] = [
+    let fields: [(&str, JsValue); 4] = [
         ("canvases", list.slice(0, list.length()).into()),
+        ("even_software", Address::wants_gpu().into()),
         ("images", images.map_or(JsValue::NULL, |c| c.clone().into())),
         (
             "why_cpu",

@@ -20,6 +20,8 @@ pub fn command() -> Command {
         .subcommand(with_settings(
             Command::new("bench")
                 .about("Times the training loop and prints medians")
+                .subcommand(crate::bench_train::command())
+                .subcommand_negates_reqs(true)
                 .args([
                     device(),
                     Arg::new("repeats")

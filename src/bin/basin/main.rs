@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bench;
+mod bench_train;
 mod evaluate;
 mod publish;
 mod study2d;
@@ -17,7 +18,10 @@ fn main() -> ExitCode {
         Some(("evaluate", m)) => evaluate::run(m),
         Some(("publish", m)) => publish::run(m),
         Some(("train", m)) => train::run(m),
-        Some(("bench", m)) => bench::run(m),
+        Some(("bench", m)) => match m.subcommand() {
+            Some((_, m)) => bench_train::run(m),
+            None => bench::run(m),
+        },
         Some(("study2d", m)) => study2d::run(m),
         _ => Ok(()),
     };

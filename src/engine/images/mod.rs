@@ -47,6 +47,18 @@ pub struct Progress {
     pub acceptance: Vec<f32>,
 }
 
+/// Seconds that the host spent on each part of its iterations. Where a device works behind the host, only
+/// handing the work over counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Phases {
+    /// Picking images, mirroring and noising them.
+    pub batch: f64,
+    /// Loss and gradient.
+    pub gradient: f64,
+    /// Clipping, Adam and the running average.
+    pub optimiser: f64,
+}
+
 /// A run: an energy of images, its optimiser and its chains.
 pub struct TrainImages {
     spec: TrainSpec,
@@ -69,6 +81,7 @@ pub struct TrainImages {
     rollbacks: u32,
     losses: Vec<Tensor<1>>,
     gradient: Option<Tensor<1>>,
+    phases: Phases,
 }
 
 impl TrainImages {
@@ -94,6 +107,7 @@ impl TrainImages {
             rollbacks: 0,
             losses: Vec::new(),
             gradient: None,
+            phases: Phases::default(),
             spec,
             schedule,
             architecture,
@@ -113,6 +127,11 @@ impl TrainImages {
 
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// Where the time went since the run was made or resumed.
+    pub fn phases(&self) -> Phases {
+        self.phases
     }
 
     /// Iterations done.
@@ -192,7 +211,9 @@ impl TrainImages {
     }
 
     fn iterate(&mut self) {
+        let began = Instant::now();
         let data = self.batch();
+        let drawn = Instant::now();
         let model = ConvEnergy::new(&self.architecture, &self.flat);
         let s = &self.spec;
         let adam = AdamSettings {
@@ -222,6 +243,7 @@ impl TrainImages {
             device: &self.device,
         };
         let found = self.objective.descend(&update);
+        let found_at = Instant::now();
         let (gradient, norm) = clip_to_norm(found.contrast.gradient, s.clip);
         self.flat = self.adam.step(self.flat.clone(), gradient, adam);
         self.average = averaged(&self.average, &self.flat, s.ema, self.iteration);
@@ -232,6 +254,9 @@ impl TrainImages {
         self.losses.push(found.contrast.loss);
         self.gradient = Some(norm);
         self.iteration += 1;
+        self.phases.batch += (drawn - began).as_secs_f64();
+        self.phases.gradient += (found_at - drawn).as_secs_f64();
+        self.phases.optimiser += found_at.elapsed().as_secs_f64();
     }
 
     /// A batch of training images with a level each: clean for DCD, which noises them itself, and else

@@ -38,12 +38,14 @@ enum State {
     Langevin {
         step: f64,
     },
-    /// Chains that walk over the levels, with the size of the steps at each.
-    Mixture {
-        member: Tensor<2>,
-        steps: Tensor<1>,
-    },
+    Mixture(Box<Walk>),
     Done,
+}
+
+/// Chains that walk over the levels, with the size of the steps at each.
+struct Walk {
+    member: Tensor<2>,
+    steps: Tensor<1>,
 }
 
 /// Images being drawn.
@@ -95,7 +97,10 @@ impl Sampling {
                     .map(|t| (step * model.schedule.noise(t).max(LEAST)) as f32)
                     .collect();
                 let steps = Tensor::from_data(sizes.as_slice(), &model.device);
-                (State::Mixture { member, steps }, transitions + 1)
+                (
+                    State::Mixture(Box::new(Walk { member, steps })),
+                    transitions + 1,
+                )
             }
             _ => (State::Ancestral { level: last }, last + 2),
         };
@@ -142,7 +147,7 @@ impl Sampling {
             State::Ancestral { level } => self.ancestral(model, level).await?,
             State::Annealed { level, done } => self.annealed(model, level, done).await?,
             State::Langevin { step } => self.langevin(model, step).await?,
-            State::Mixture { member, steps } => self.mixture(model, member, steps).await?,
+            State::Mixture(walk) => self.mixture(model, *walk).await?,
             State::Done => return Ok(()),
         }
         self.done += 1;
@@ -291,8 +296,7 @@ impl Sampling {
     async fn mixture(
         &mut self,
         model: &ImageModel,
-        member: Tensor<2>,
-        steps: Tensor<1>,
+        Walk { member, steps }: Walk,
     ) -> Result<(), TrainError> {
         let [n, d] = self.x.dims();
         let levels = self.labels(&member).await?;
@@ -322,13 +326,13 @@ impl Sampling {
             .await?;
         self.x = moved.chains.x;
         let adapts = kernel == Kernel::Mala && 2 * self.done < self.total;
-        self.state = State::Mixture {
+        self.state = State::Mixture(Box::new(Walk {
             member: moved.chains.member,
             steps: match adapts {
                 true => adapt(steps.clone(), moved.acceptance, steps.ones_like() * 1.5),
                 false => steps,
             },
-        };
+        }));
         Ok(())
     }
 

@@ -51,7 +51,7 @@ impl Session {
         let Opened { device, lab, gpu } = device::open(init.why_cpu).await;
         let lanes = init.canvases.into_iter().zip(0..);
         let mut session = Self {
-            studio: Studio::new(init.images, Rc::clone(&inbox)),
+            studio: Studio::new(init.images, init.even_software, Rc::clone(&inbox)),
             inbox,
             device,
             lab,
@@ -78,9 +78,8 @@ impl Session {
         for lane in &mut self.lanes {
             lane.open_painter(self.gpu.as_ref()).await;
         }
-        let device = self.device.clone();
-        let gpu = self.gpu.as_ref().filter(|_| !self.lab.software);
-        self.studio.open_painter(&device, gpu).await;
+        let gpu = self.gpu.as_ref().map(|gpu| (gpu, self.lab.software));
+        self.studio.open_painter(&self.device, gpu).await;
     }
 
     /// Serves the page until the device is given up.

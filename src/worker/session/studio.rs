@@ -56,6 +56,8 @@ pub(super) struct Studio {
     /// The storage that one binding of the GPU takes, in bytes; `None` on the CPU.
     binding: Option<u64>,
     canvas: Option<OffscreenCanvas>,
+    /// Whether WebGPU is used even where it is software.
+    even_software: bool,
     painter: Option<Mosaic>,
     /// The page's folder.
     base: String,
@@ -80,12 +82,13 @@ fn tell(event: ImageEvent) {
 }
 
 impl Studio {
-    pub fn new(canvas: Option<OffscreenCanvas>, inbox: Rc<Inbox>) -> Self {
+    pub fn new(canvas: Option<OffscreenCanvas>, even_software: bool, inbox: Rc<Inbox>) -> Self {
         Self {
             inbox,
             device: Device::flex(),
             binding: None,
             canvas,
+            even_software,
             painter: None,
             base: String::new(),
             manifest: Manifest::default(),
@@ -108,12 +111,14 @@ impl Studio {
         }
     }
 
-    /// Takes a device. Software WebGPU is left for the CPU's own kernels, which are many times faster.
-    /// Whatever lived on the device before is built again.
-    pub async fn open_painter(&mut self, device: &Device, gpu: Option<&Gpu>) {
+    /// Takes a device; `gpu` says whether it is software, which is left for the CPU's own kernels unless
+    /// asked for: they are many times faster. Whatever lived on the device before is built again.
+    pub async fn open_painter(&mut self, device: &Device, gpu: Option<(&Gpu, bool)>) {
         let Some(canvas) = self.canvas.clone() else {
             return;
         };
+        let gpu = gpu.filter(|(_, software)| self.even_software || !software);
+        let gpu = gpu.map(|(gpu, _)| gpu);
         let made = match gpu {
             Some(gpu) => Mosaic::gpu(gpu.setup.clone(), canvas).await,
             None => Mosaic::cpu(canvas),

@@ -15,5 +15,5 @@ mod table;
 mod workshop;
 
 pub use own::{accept_pastes, files_of};
-pub use studio::Studio;
+pub use studio::{Studio, use_studio};
 pub use workshop::Workshop;

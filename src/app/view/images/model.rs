@@ -131,7 +131,7 @@ pub fn ModelCard() -> impl IntoView {
                 </label>
             </div>
             <p class="quiet" data-testid="model-state">
-                {move || gallery.with(|g| words::model_state(g))}
+                {move || gallery.with(words::model_state)}
             </p>
             {move || {
                 gallery
