@@ -66,6 +66,9 @@ pub fn percentile(p: f32) -> String {
 /// What a score measures.
 pub fn meaning(score: Score) -> &'static str {
     match score {
+        Score::Denoising => {
+            "The same with how well the model takes away noise from the image at twelve levels: its gradients' lengths and its errors, taken together, against training images'."
+        }
         Score::Profile => {
             "How far the gradient's lengths at twelve noise levels, taken together, are from those of training images."
         }

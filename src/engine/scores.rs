@@ -46,20 +46,41 @@ pub async fn measure(model: &ImageModel, images: &Images) -> Result<Vec<Measured
         .at_each(&labels)
         .energy_and_grad(x.clone().repeat_dim(0, k) * signals(model, &labels));
     let norms = grad.powi_scalar(2).sum_dim(1).sqrt();
+    let errors = errors(model, &x, &chosen);
     let after = model.at(0).energy(after_steps(model, x));
-    let found: Vec<Reading> = vec![energy.into(), norms.into(), after.into()];
+    let found: Vec<Reading> = vec![energy.into(), norms.into(), errors.into(), after.into()];
     let found = read(found).await?;
-    let (energy, norms, after) = (&found[0], &found[1], &found[2]);
+    let (energy, norms, errors, after) = (&found[0], &found[1], &found[2], &found[3]);
+    let log = |v: f32| v.max(1e-12).ln();
     let of = |row: usize| (0..k).map(move |level| level * n + row);
     let measured = |row: usize| Measured {
         energy: energy[row],
         mean_energy: of(row).map(|i| energy[i]).sum::<f32>() / k as f32,
         gradient: norms[row],
         drop: energy[row] - after[row],
-        profile: of(row).map(|i| norms[i].max(1e-12).ln()).collect(),
+        profile: of(row).map(|i| log(norms[i])).collect(),
+        errors: of(row).map(|i| log(errors[i])).collect(),
         bytes: complexity(images, row),
     };
     Ok((0..n).map(measured).collect())
+}
+
+/// Lengths of σ ∂E/∂x - z at images with noise z of each level, the same for every image; `[levels * n, 1]`.
+fn errors(model: &ImageModel, x: &Tensor<2>, levels: &[usize]) -> Tensor<2> {
+    let [n, _] = x.dims();
+    let labels: Vec<usize> = levels.iter().flat_map(|&t| vec![t; n]).collect();
+    let noise = labels.iter().map(|&t| model.schedule.noise(t) as f32);
+    let noise = TensorData::new(noise.collect(), [labels.len(), 1]);
+    let noise = Tensor::<2>::from_data(noise, &model.device);
+    let normals = |t: &usize| {
+        let draws = Draws::new(1, Stream::Evaluation, *t as u64);
+        model.matrix(draws.normals(NUMBERS)).repeat_dim(0, n)
+    };
+    let z = Tensor::cat(levels.iter().map(normals).collect(), 0);
+    let clean = x.clone().repeat_dim(0, levels.len()) * signals(model, &labels);
+    let noisy = clean + z.clone() * noise.clone();
+    let (_, grad) = model.at_each(&labels).energy_and_grad(noisy);
+    (grad * noise - z).powi_scalar(2).sum_dim(1).sqrt()
 }
 
 /// How much of the clean image is left at each label, `[n, 1]`.

@@ -18,6 +18,8 @@ pub struct Measured {
     pub drop: f32,
     /// log |∂E/∂x| at each level of the profile.
     pub profile: Vec<f32>,
+    /// log |σ ∂E/∂x - z| at the image with noise σz, at each level of the profile.
+    pub errors: Vec<f32>,
     /// Bytes of the image's PNG file.
     pub bytes: f32,
 }
@@ -26,6 +28,9 @@ pub struct Measured {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Score {
+    /// The same distance with the errors of denoising at every level beside the norms (Graham et al. 2023,
+    /// arXiv 2211.07740, for the errors).
+    Denoising,
     /// Distance of the profile of score norms from those of training images (Mahmood, Oliva & Styner
     /// 2021, arXiv 2010.13132), in standard deviations.
     Profile,
@@ -42,7 +47,8 @@ pub enum Score {
 }
 
 impl Score {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
+        Self::Denoising,
         Self::Profile,
         Self::Energy,
         Self::MeanEnergy,
@@ -53,6 +59,7 @@ impl Score {
 
     pub fn name(self) -> &'static str {
         match self {
+            Self::Denoising => "denoising profile",
             Self::Profile => "score-norm profile",
             Self::Energy => "energy at t = 0",
             Self::MeanEnergy => "energy over levels",
@@ -78,11 +85,20 @@ pub fn column(index: usize) -> (Score, bool) {
 pub struct Fit {
     /// Mean energy at level 0.
     pub energy: f64,
-    /// Mean of the profiles `[k]`, and the inverse of their covariance `[k, k]`.
-    pub mean: Vec<f64>,
-    pub precision: Vec<f64>,
+    /// Of the norms and the errors together, and of the norms.
+    pub denoising: Normal,
+    pub profile: Normal,
     /// Line by which the number of bytes predicts each score: means of both, and slope.
     pub lines: Vec<[f64; 3]>,
+}
+
+/// A Gaussian.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Normal {
+    /// `[k]`
+    pub mean: Vec<f64>,
+    /// The inverse of the covariance `[k, k]`.
+    pub precision: Vec<f64>,
 }
 
 impl Fit {
@@ -102,7 +118,8 @@ impl Fit {
     /// The plain scores.
     pub fn plain(&self, m: &Measured) -> [f64; Score::ALL.len()] {
         Score::ALL.map(|score| match score {
-            Score::Profile => self.distance(&m.profile),
+            Score::Denoising => self.denoising.distance(&m.both()),
+            Score::Profile => self.profile.distance(&m.profile),
             Score::Energy => f64::from(m.energy),
             Score::MeanEnergy => f64::from(m.mean_energy),
             Score::Gradient => f64::from(m.gradient),
@@ -110,15 +127,28 @@ impl Fit {
             Score::Drop => f64::from(m.drop),
         })
     }
+}
 
-    /// Mahalanobis distance of a profile.
-    fn distance(&self, profile: &[f32]) -> f64 {
-        let pairs = profile.iter().zip(&self.mean);
-        let gap: Vec<f64> = pairs.map(|(&p, m)| f64::from(p) - m).collect();
+impl Measured {
+    /// The norms and the errors, one after the other.
+    pub fn both(&self) -> Vec<f32> {
+        [self.profile.as_slice(), &self.errors].concat()
+    }
+}
+
+impl Normal {
+    /// Mahalanobis distance.
+    fn distance(&self, x: &[f32]) -> f64 {
+        let pairs = x.iter().zip(&self.mean);
+        let gap: Vec<f64> = pairs.map(|(&x, m)| f64::from(x) - m).collect();
         let rows = self.precision.chunks_exact(self.mean.len().max(1));
         let along = rows.map(|row| row.iter().zip(&gap).map(|(p, g)| p * g).sum::<f64>());
         let square: f64 = along.zip(&gap).map(|(a, g)| a * g).sum();
         square.max(0.0).sqrt()
+    }
+
+    fn whole(&self) -> bool {
+        self.precision.len() == self.mean.len() * self.mean.len()
     }
 }
 
@@ -163,12 +193,13 @@ impl Reference {
     pub fn read(text: &str) -> Result<Self, String> {
         let reference: Self = serde_json::from_str(text).map_err(|e| e.to_string())?;
         let Fit {
-            mean,
-            precision,
+            denoising,
+            profile,
             lines,
             ..
         } = &reference.fit;
-        let shaped = precision.len() == mean.len() * mean.len()
+        let shaped = denoising.whole()
+            && profile.whole()
             && lines.len() == Score::ALL.len()
             && reference.tables.len() == COLUMNS;
         match shaped && reference.tables.iter().all(|t| t.quantiles.len() > 1) {
@@ -224,9 +255,15 @@ mod tests {
             ranked: 4,
             fit: Fit {
                 energy: 3.0,
-                mean: vec![1.0, 2.0],
-                precision: vec![4.0, 0.0, 0.0, 1.0],
-                lines: vec![[100.0, 5.0, 0.1]; 6],
+                denoising: Normal {
+                    mean: vec![1.0, 2.0, 3.0],
+                    precision: vec![4.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+                },
+                profile: Normal {
+                    mean: vec![1.0, 2.0],
+                    precision: vec![4.0, 0.0, 0.0, 1.0],
+                },
+                lines: vec![[100.0, 5.0, 0.1]; Score::ALL.len()],
             },
             tables: vec![table; COLUMNS],
         }
@@ -254,6 +291,7 @@ mod tests {
             gradient: 3.0,
             drop: 4.0,
             profile: vec![2.0, 4.0],
+            errors: vec![4.0],
             bytes: 110.0,
         };
         let scores = reference().fit.scores(&m);
@@ -263,6 +301,7 @@ mod tests {
         };
         // √(4·1² + 1·2²) and what 110 bytes predict, 5 + 0.1·10.
         assert!((at(Score::Profile, false) - 8f32.sqrt()).abs() < 1e-6);
+        assert_eq!(at(Score::Denoising, false), 3.0);
         assert!((at(Score::Profile, true) - (8f32.sqrt() - 6.0)).abs() < 1e-6);
         assert_eq!(at(Score::Energy, false), 1.0);
         assert_eq!(at(Score::Typicality, false), 2.0);
@@ -275,7 +314,7 @@ mod tests {
         let read = |r: &Reference| Reference::read(&serde_json::to_string(r).unwrap());
         assert_eq!(read(&right), Ok(right.clone()));
         let mut odd = right.clone();
-        odd.fit.precision.pop();
+        odd.fit.profile.precision.pop();
         assert!(read(&odd).is_err());
         let mut odd = right;
         odd.tables.pop();

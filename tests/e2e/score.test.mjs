@@ -99,8 +99,8 @@ story("twenty good and bad files get their rows, scores and reasons", async ({ o
   const csv = (await readFile(await download.path(), "utf8")).trim().split("\r\n");
   assert.equal(csv.length, 21);
   const head = csv[0].match(/("[^"]*"|[^,]+)/g);
-  assert.equal(head.length, 4 + 2 * 12);
-  assert.match(csv[0], /^name,width,height,error,"score-norm profile","score-norm profile percentile"/);
+  assert.equal(head.length, 4 + 2 * 14);
+  assert.match(csv[0], /^name,width,height,error,"denoising profile","denoising profile percentile"/);
   assert.match(csv[1], /^"scene-0.png",200,160,"",\d/);
   assert.ok(csv.some((line) => /^"text.txt",,,"[^"]+"(,)+$/.test(line)));
 

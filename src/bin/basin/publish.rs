@@ -4,9 +4,9 @@ use crate::arguments;
 use basin::engine::block_on;
 use basin::engine::model::ImageModel;
 use basin::weights::manifest::{Entry, FileFacts, Input, Manifest, Summary, Training, VERSION};
-use basin::weights::reference::Reference;
+use basin::weights::reference::{Reference, Score};
 use basin::weights::{WeightsFile, sha256};
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,11 @@ pub fn command() -> Command {
         .args([
             file("weights", "Weights (safetensors)").required(true),
             file("reference", "What `evaluate --reference` wrote").required(true),
-            file("evaluation", "What `evaluate --json` printed"),
+            file(
+                "evaluation",
+                "What `evaluate --json` printed; of several, each adds its parts",
+            )
+            .action(ArgAction::Append),
             file("www", "The page's folder").default_value("www"),
             flag("data", "What the model was trained on").default_value("CIFAR-10"),
             flag("images", "Training images seen")
@@ -50,9 +54,16 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
     let file = WeightsFile::read(&weights).map_err(|e| e.to_string())?;
     let model = ImageModel::new(&file, &device).map_err(|e| e.to_string())?;
     let name = file.model.name.clone();
-    let measured = match path("evaluation") {
-        Some(file) => Some(summary(&read(file)?)?),
-        None => None,
+    let evaluations: Vec<&PathBuf> = matches
+        .get_many("evaluation")
+        .into_iter()
+        .flatten()
+        .collect();
+    let evaluations = evaluations.iter().map(|file| read(file));
+    let evaluations = evaluations.collect::<Result<Vec<_>, _>>()?;
+    let measured = match evaluations.is_empty() {
+        true => None,
+        false => Some(summary(&evaluations, &hash)?),
     };
     let www = path("www").ok_or_else(|| missing("www"))?;
     let put = |folder: &str, extension: &str, bytes: &[u8]| -> Result<FileFacts, String> {
@@ -107,9 +118,27 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))
 }
 
-/// The lines of an evaluation that a visitor wants to know.
-fn summary(evaluation: &[u8]) -> Result<Summary, String> {
-    let all: Value = serde_json::from_slice(evaluation).map_err(|e| e.to_string())?;
+/// The lines of evaluations of the same weights that a visitor wants to know.
+fn summary(evaluations: &[Vec<u8>], hash: &str) -> Result<Summary, String> {
+    let mut all = serde_json::Map::new();
+    let (mut commands, mut commits) = (Vec::new(), Vec::new());
+    for evaluation in evaluations {
+        let one: Value = serde_json::from_slice(evaluation).map_err(|e| e.to_string())?;
+        if one["weights"] != hash {
+            return Err(format!(
+                "an evaluation is of weights {}, not {hash}",
+                one["weights"]
+            ));
+        }
+        for (list, key) in [(&mut commands, "command"), (&mut commits, "commit")] {
+            let text = one[key].as_str().unwrap_or_default().to_owned();
+            if !list.contains(&text) {
+                list.push(text);
+            }
+        }
+        all.extend(one.as_object().cloned().unwrap_or_default());
+    }
+    let all = Value::from(all);
     let empty = Vec::new();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
@@ -127,18 +156,18 @@ fn summary(evaluation: &[u8]) -> Result<Summary, String> {
             distance("Gaussian", by)?,
         ))
     });
-    const SCORE: &str = "score-norm profile";
+    let best = Score::Denoising.name();
     let rows = list(&all["outliers"]);
     let rows = rows
         .iter()
-        .filter(|r| r["score"] == SCORE && r["corrected"] == false);
+        .filter(|r| r["score"] == best && r["corrected"] == false);
     Ok(Summary {
         frechet: frechet.collect(),
-        score: SCORE.into(),
+        score: best.into(),
         auroc: rows
             .map(|r| (name(&r["set"]), number(&r["auroc"])))
             .collect(),
-        command: name(&all["command"]),
-        commit: name(&all["commit"]),
+        command: commands.join("; "),
+        commit: commits.join(", "),
     })
 }

@@ -8,7 +8,7 @@ use crate::engine::model::ImageModel;
 use crate::engine::scores::measure;
 use crate::metric::detection::{Detection, detect};
 use crate::weights::reference::{
-    COLUMNS, Fit, Histogram, Measured, Reference, Score, Table, column,
+    COLUMNS, Fit, Histogram, Measured, Normal, Reference, Score, Table, column,
 };
 use nalgebra::DMatrix;
 use serde::Serialize;
@@ -53,8 +53,8 @@ pub struct Scored {
 }
 
 impl Scored {
-    /// Reads `count` test images, as many training images to fit what the scores need, as many others for
-    /// percentiles, and all sets.
+    /// Reads `count` test images, twice as many training images to fit what the scores need, as many others
+    /// for percentiles, and all sets.
     ///
     /// # Errors
     /// If the device fails.
@@ -65,10 +65,10 @@ impl Scored {
         mut tell: impl FnMut(&str),
     ) -> Result<Self, String> {
         let read = |images: &Images| measure_all(model, images);
-        let train = read(&sets.train.part(0, count))?;
+        let train = read(&sets.train.part(0, 2 * count))?;
         let fit = fit(&train);
         tell("fitted");
-        let ranked = columns(&fit, &read(&sets.train.part(count, count))?);
+        let ranked = columns(&fit, &read(&sets.train.part(2 * count, 2 * count))?);
         let inliers = columns(&fit, &read(&sets.test.part(0, count))?);
         let mut others = Vec::new();
         for (set, images) in &sets.others {
@@ -168,24 +168,11 @@ fn columns(fit: &Fit, measured: &[Measured]) -> Columns {
 
 /// What scores need to know of training images.
 fn fit(train: &[Measured]) -> Fit {
-    let k = train.first().map_or(0, |m| m.profile.len());
-    let profile = train.iter().flat_map(|m| &m.profile).map(|&x| f64::from(x));
-    let mut centred = DMatrix::from_row_iterator(train.len(), k, profile);
-    let mean = centred.row_mean();
-    for mut row in centred.row_iter_mut() {
-        row -= &mean;
-    }
-    let covariance = centred.tr_mul(&centred) / (train.len() as f64 - 1.0);
-    let ridge = DMatrix::identity(k, k) * 1e-9;
-    let precision = (covariance + ridge)
-        .try_inverse()
-        .unwrap_or_else(|| DMatrix::identity(k, k));
     let energies = train.iter().map(|m| f64::from(m.energy));
     let mut fit = Fit {
         energy: energies.sum::<f64>() / train.len() as f64,
-        mean: mean.iter().copied().collect(),
-        // Symmetric: columns are rows.
-        precision: precision.iter().copied().collect(),
+        denoising: normal(train.iter().map(Measured::both).collect()),
+        profile: normal(train.iter().map(|m| m.profile.clone()).collect()),
         lines: Vec::new(),
     };
     let bytes: Vec<f64> = train.iter().map(|m| f64::from(m.bytes)).collect();
@@ -195,6 +182,27 @@ fn fit(train: &[Measured]) -> Fit {
         .map(|i| line(&bytes, &of(i)))
         .collect();
     fit
+}
+
+/// The Gaussian of rows.
+fn normal(rows: Vec<Vec<f32>>) -> Normal {
+    let (n, k) = (rows.len(), rows.first().map_or(0, Vec::len));
+    let numbers = rows.into_iter().flatten().map(f64::from);
+    let mut centred = DMatrix::from_row_iterator(n, k, numbers);
+    let mean = centred.row_mean();
+    for mut row in centred.row_iter_mut() {
+        row -= &mean;
+    }
+    let covariance = centred.tr_mul(&centred) / (n as f64 - 1.0);
+    let ridge = DMatrix::identity(k, k) * 1e-9;
+    let precision = (covariance + ridge)
+        .try_inverse()
+        .unwrap_or_else(|| DMatrix::identity(k, k));
+    Normal {
+        mean: mean.iter().copied().collect(),
+        // Symmetric: columns are rows.
+        precision: precision.iter().copied().collect(),
+    }
 }
 
 /// Means of x and y and the least-squares slope of y over x.
@@ -253,11 +261,15 @@ mod tests {
         let fit = fit(&train);
         // Four standard errors of 2,000 draws.
         assert!((fit.energy - 5.0).abs() < 4.0 / 2000f64.sqrt());
-        assert!((fit.mean[0] - 1.0).abs() < 8.0 / 2000f64.sqrt());
+        assert!((fit.profile.mean[0] - 1.0).abs() < 8.0 / 2000f64.sqrt());
         let energy = Score::ALL.iter().position(|s| *s == Score::Energy).unwrap();
         assert!((fit.lines[energy][2] - 0.1).abs() < 1e-4);
         // The squared distances of a Gaussian's own draws have mean 2 and deviation 2.
-        let square = |m: &Measured| fit.plain(m)[0].powi(2);
+        let at = Score::ALL
+            .iter()
+            .position(|s| *s == Score::Profile)
+            .unwrap();
+        let square = |m: &Measured| fit.plain(m)[at].powi(2);
         let mean = train.iter().map(square).sum::<f64>() / 2000.0;
         assert!((mean - 2.0).abs() < 4.0 * 2.0 / 2000f64.sqrt(), "{mean}");
         let other = Measured {

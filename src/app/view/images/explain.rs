@@ -161,7 +161,14 @@ fn Curve(norms: Vec<f32>, noise: Vec<f32>) -> impl IntoView {
     let studio = use_studio();
     let usual = studio.gallery.with_untracked(|g| {
         let reference = g.loaded.as_ref().and_then(|l| l.reference.as_ref());
-        reference.map(|r| r.fit.mean.iter().map(|&m| m as f32).collect::<Vec<_>>())
+        reference.map(|r| {
+            r.fit
+                .profile
+                .mean
+                .iter()
+                .map(|&m| m as f32)
+                .collect::<Vec<_>>()
+        })
     });
     let own: Vec<f32> = norms.iter().map(|n| n.max(1e-12).ln()).collect();
     let all = || own.iter().chain(usual.iter().flatten());

@@ -7,7 +7,7 @@ use crate::engine::TrainError;
 use crate::engine::scores::{self, DROP_STEPS, maps, measure};
 use crate::protocol::{Denoised, Explained, ImageEvent, Scored, Seen};
 use crate::settings::ImageSettings;
-use crate::weights::reference::COLUMNS;
+use crate::weights::reference::{COLUMNS, Score};
 use crate::worker::photo::Photo;
 
 /// Images that are scored together: few, so that the first scores are soon there.
@@ -97,14 +97,16 @@ impl Studio {
                 // What needs no fit.
                 None => Scored {
                     id,
-                    scores: vec![
-                        f32::NAN,
-                        m.energy,
-                        m.mean_energy,
-                        m.gradient,
-                        f32::NAN,
-                        m.drop,
-                    ],
+                    scores: Score::ALL
+                        .iter()
+                        .map(|score| match score {
+                            Score::Energy => m.energy,
+                            Score::MeanEnergy => m.mean_energy,
+                            Score::Gradient => m.gradient,
+                            Score::Drop => m.drop,
+                            Score::Denoising | Score::Profile | Score::Typicality => f32::NAN,
+                        })
+                        .collect(),
                     percentiles: Vec::new(),
                 },
             };
