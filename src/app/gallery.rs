@@ -375,11 +375,13 @@ pub fn to_json(gallery: &Gallery, ids: &[u32]) -> String {
     format!("{all:#}\n")
 }
 
-/// The column that tells sets apart best, by the mean area under its curves; the profile without any.
+/// The plain column that tells sets apart best, by the mean area under its curves; without any, that of the
+/// energy, which needs no fit.
 pub fn best_column(gallery: &Gallery) -> usize {
     let reference = gallery.loaded.as_ref().and_then(|l| l.reference.as_ref());
     let Some(reference) = reference else {
-        return Score::ALL.len().min(1);
+        let energy = Score::ALL.iter().position(|s| *s == Score::Energy);
+        return energy.unwrap_or(0);
     };
     let mean = |i: &usize| {
         let areas = reference.tables[*i]
@@ -389,7 +391,7 @@ pub fn best_column(gallery: &Gallery) -> usize {
         let areas: Vec<f64> = areas.collect();
         areas.iter().sum::<f64>() / areas.len().max(1) as f64
     };
-    (0..COLUMNS)
+    (0..Score::ALL.len())
         .max_by(|a, b| mean(a).total_cmp(&mean(b)))
         .unwrap_or(0)
 }

@@ -124,7 +124,8 @@ story("images are drawn on WebGPU as on the CPU", async ({ open }) => {
   const found = numbers(await draw(tab));
   const picture = await tab.get("grid").screenshot();
   assert.ok(new Set(picture).size > 100, "the canvas is empty");
-  const other = await loaded(open, "images/?cpu=1#v=1&n=2&seed=3&sampler=langevin&start=noise&t=20&transitions=3");
+  const other = await open("images/?cpu=1#v=1&n=2&seed=3&sampler=langevin&start=noise&t=20&transitions=3");
+  await ready(other);
   const right = numbers(await draw(other));
   const most = right.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
   found.forEach((x, i) => assert.ok(Math.abs(x - right[i]) <= 1e-3 * most, `${x} against ${right[i]} at ${i}`));
