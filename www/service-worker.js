@@ -12,7 +12,8 @@ const CACHE = `${PREFIX}${VERSION}`;
 addEventListener("install", (event) => {
   const keep = async () => {
     const cache = await caches.open(CACHE);
-    await cache.addAll(FILES);
+    // Past the browser's own cache, which may hold files of the page before under the same names.
+    await cache.addAll(FILES.map((file) => new Request(file, { cache: "reload" })));
     await skipWaiting();
   };
   event.waitUntil(keep());

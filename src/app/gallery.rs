@@ -61,6 +61,8 @@ pub struct Gallery {
     pub playing: bool,
     pub estimate: Option<Estimate>,
     pub frame: Option<FrameFacts>,
+    /// How many drawings have begun.
+    pub drawings: u32,
     /// The visitor's images by their numbers, in the order they came.
     pub own: BTreeMap<u32, Own>,
     pub denoised: Option<Denoised>,
@@ -74,8 +76,10 @@ pub enum Asked {
     Warn(String),
     /// The list of models has come.
     Listed,
-    /// A model is ready: images that wait can be scored.
-    Ready,
+    /// A model is ready: images that wait can be scored. The warning is about its energies.
+    Ready {
+        warning: Option<String>,
+    },
     /// These images can be scored.
     Score(Vec<u32>),
 }
@@ -120,6 +124,7 @@ impl Gallery {
             ImageEvent::Sampling(estimate) => {
                 self.estimate = Some(*estimate);
                 self.frame = None;
+                self.drawings += 1;
                 None
             }
             ImageEvent::Playing(playing) => {
@@ -183,12 +188,12 @@ impl Gallery {
             .filter(|error| *error > GOLDEN_TOLERANCE);
         let name = loaded.name.clone();
         self.loaded = Some(loaded);
-        match wrong {
-            Some(error) => Asked::Warn(format!(
+        let warning = wrong.map(|error| {
+            format!(
                 "This device computes the energies of {name} {error:.1e} off those of the machine that trained it; {GOLDEN_TOLERANCE:.0e} is allowed. Do not trust its numbers."
-            )),
-            None => Asked::Ready,
-        }
+            )
+        });
+        Asked::Ready { warning }
     }
 
     /// The worker is gone, and with it model and drawings; the visitor's images are read anew.
@@ -301,7 +306,7 @@ fn headings() -> impl Iterator<Item = String> {
 /// The table as comma-separated values (RFC 4180): every score and its percentile.
 pub fn to_csv(gallery: &Gallery, ids: &[u32]) -> String {
     let quote = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-    let mut out = String::from("name,width,height,error");
+    let mut out = String::from("name,width,height,resampled,error");
     for heading in headings() {
         out += &format!(
             ",{},{}",
@@ -323,11 +328,12 @@ pub fn to_csv(gallery: &Gallery, ids: &[u32]) -> String {
         };
         let side = |n: Option<u32>| n.map_or(String::new(), |n| n.to_string());
         out += &format!(
-            "{},{},{},{}",
+            "{},{},{},{},{}",
             // A name that begins like a formula must not be one in a spreadsheet.
             quote(own.name.trim_start_matches(['=', '+', '-', '@'])),
             side(size.map(|s| s.0)),
             side(size.map(|s| s.1)),
+            quote(own.seen.as_ref().map_or("", |s| &s.how)),
             quote(error)
         );
         for i in 0..COLUMNS {
@@ -362,6 +368,7 @@ pub fn to_json(gallery: &Gallery, ids: &[u32]) -> String {
             "name": own.name,
             "width": own.seen.as_ref().map(|s| s.width),
             "height": own.seen.as_ref().map(|s| s.height),
+            "resampled": own.seen.as_ref().map(|s| &s.how),
             "error": error,
             "scores": columns.collect::<serde_json::Map<_, _>>(),
         })
@@ -442,17 +449,17 @@ mod tests {
         let lines: Vec<&str> = csv.lines().collect();
         assert_eq!(lines.len(), 3);
         assert!(
-            lines[1].starts_with("\"image \"\"0\"\".png\",640,480,\"\",5,50,"),
+            lines[1].starts_with("\"image \"\"0\"\".png\",640,480,\"\",\"\",5,50,"),
             "{}",
             lines[1]
         );
         assert!(
-            lines[2].starts_with("\"bad.png\",,,\"this browser"),
+            lines[2].starts_with("\"bad.png\",,,\"\",\"this browser"),
             "{}",
             lines[2]
         );
         let commas = |line: &str| line.matches(',').count();
-        assert_eq!(commas(lines[1]), 3 + 2 * COLUMNS);
+        assert_eq!(commas(lines[1]), 4 + 2 * COLUMNS);
         assert_eq!(
             commas(lines[0]),
             commas(lines[1]) + COLUMNS,
@@ -505,7 +512,8 @@ mod tests {
                 reference: None,
             }))
         };
-        assert_eq!(g.apply(loaded(Some(1e-5))), Some(Asked::Ready));
+        let fine = Asked::Ready { warning: None };
+        assert_eq!(g.apply(loaded(Some(1e-5))), Some(fine));
         g.apply(ImageEvent::Loading {
             received: 1,
             total: 9,
@@ -515,9 +523,7 @@ mod tests {
             (g.weights.clone(), g.loaded.is_some()),
             (Weights::Ready, true)
         );
-        assert!(matches!(
-            g.apply(loaded(Some(f32::INFINITY))),
-            Some(Asked::Warn(_))
-        ));
+        let said = g.apply(loaded(Some(f32::INFINITY)));
+        assert!(matches!(said, Some(Asked::Ready { warning: Some(_) })));
     }
 }

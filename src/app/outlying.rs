@@ -104,7 +104,7 @@ mod tests {
     fn sentences_say_how_far_and_by_what() {
         let said = |p| sentence(&own(p, p), 0);
         assert!(said(100.0).starts_with("Further out than every"));
-        assert!(said(99.24).contains("99.2 %") && said(99.24).contains("score-norm profile"));
+        assert!(said(99.24).contains("99.2 %") && said(99.24).contains(Score::ALL[0].name()));
         assert!(said(96.0).starts_with("Unusual"));
         assert!(said(40.0).starts_with("Like training images"));
         assert!(said(1.0).starts_with("Closer in"));

@@ -201,6 +201,8 @@ pub struct Seen {
     /// The image as the model sees it, `[3, SIDE, SIDE]`.
     #[serde(with = "serde_bytes")]
     pub pixels: Vec<u8>,
+    /// The settings by which it became small: filter and shape; empty for images that had the size.
+    pub how: String,
     /// A small copy of the original: width, height, and RGBA bytes.
     pub thumb: (u32, u32),
     #[serde(with = "serde_bytes")]

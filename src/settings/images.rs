@@ -89,9 +89,11 @@ pub const IMAGE_TABLE: &[ImageRow] = &[
     row(ImageKey::Seed, "seed", "Seed", Kind::Int { min: 0, max: u32::MAX as i64 }, Value::Int(1))
         .help("Decides every draw: the same seed, settings and model give the same images."),
     row(ImageKey::Interpolate, "interpolate", "From one seed to another", Kind::Switch, Value::Switch(false))
-        .help("Every image starts from a blend of two seeds' noise, the first from one and the last from the other, with the same draws on the way."),
+        .help("Every image starts from a blend of two seeds' noise, the first from one and the last from the other, with the same draws on the way.")
+        .of(&["ancestral", "annealed"]),
     row(ImageKey::Second, "second", "Other seed", Kind::Int { min: 0, max: u32::MAX as i64 }, Value::Int(2))
-        .help("The seed whose noise the last image starts from."),
+        .help("The seed whose noise the last image starts from.")
+        .of(&["ancestral", "annealed"]),
     row(ImageKey::Steps, "steps", "Steps a level", Kind::Int { min: 1, max: 100 }, Value::Int(4))
         .help("Langevin steps at each noise level; for the walk over levels, steps between two draws of the level.")
         .of(&["annealed", "mixture"]),
@@ -234,8 +236,9 @@ impl ImageSettings {
             "ancestral" => levels + 1,
             "annealed" => levels * steps + 2,
             // Energies of all levels cost a third of a gradient each.
-            "mixture" => transitions * (steps + 1 + levels.div_ceil(3)),
-            _ => transitions + transitions / 5 + 1,
+            "mixture" => transitions * (steps + 2 + levels.div_ceil(3)),
+            // A stretch of five looks at where it begins, twice.
+            _ => transitions + 2 * transitions.div_ceil(5) + 1,
         }
     }
 

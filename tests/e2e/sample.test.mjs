@@ -10,11 +10,17 @@ async function saved(tab, id) {
   return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
 }
 
-const drawn = (tab) =>
-  tab.until("a finished drawing", () => tab.get("path-step").getAttribute("data-done"), (done) => done === "true");
+const begun = (tab) => tab.get("path-step").getAttribute("data-drawing");
+
+// Draws anew, and waits for the end.
+async function drawn(tab) {
+  const before = await begun(tab);
+  await tab.click("sample");
+  await tab.until("another drawing", () => begun(tab), (now) => now !== before);
+  await tab.until("its end", () => tab.get("path-step").getAttribute("data-done"), (done) => done === "true");
+}
 
 async function draw(tab) {
-  await tab.click("sample");
   await drawn(tab);
   return (await saved(tab, "save-npy")).bytes;
 }
@@ -52,7 +58,6 @@ story("a model is there after a reload without a network, and can be deleted", a
   await host.close();
   await tab.page.reload();
   await ready(tab);
-  await tab.click("sample");
   await drawn(tab);
   await tab.click("forget");
   await tab.until("nothing kept", () => tab.get("forget").isHidden(), Boolean);

@@ -99,10 +99,10 @@ story("twenty good and bad files get their rows, scores and reasons", async ({ o
   const csv = (await readFile(await download.path(), "utf8")).trim().split("\r\n");
   assert.equal(csv.length, 21);
   const head = csv[0].match(/("[^"]*"|[^,]+)/g);
-  assert.equal(head.length, 4 + 2 * 14);
-  assert.match(csv[0], /^name,width,height,error,"denoising profile","denoising profile percentile"/);
-  assert.match(csv[1], /^"scene-0.png",200,160,"",\d/);
-  assert.ok(csv.some((line) => /^"text.txt",,,"[^"]+"(,)+$/.test(line)));
+  assert.equal(head.length, 5 + 2 * 14);
+  assert.match(csv[0], /^name,width,height,resampled,error,"denoising profile","denoising profile percentile"/);
+  assert.match(csv[1], /^"scene-0.png",200,160,"area, crop","",\d/);
+  assert.ok(csv.some((line) => /^"text.txt",,,"","[^"]+"(,)+$/.test(line)));
 
   await tab.page.locator("th.best button").click();
   const sorted = await rows(tab);

@@ -3,7 +3,7 @@
 //! Invariant: a sampling is a function of model, settings and start; when it is looked at, paused or
 //! stepped changes nothing. Frames are kept evenly along the path, the first and the newest always.
 
-mod path;
+pub mod path;
 
 pub use path::{Frame, Path};
 
@@ -136,6 +136,22 @@ impl Sampling {
     /// If the device fails to answer.
     pub async fn numbers(&self) -> Result<Vec<f32>, TrainError> {
         Ok(read(vec![self.x.clone().into()]).await?.concat())
+    }
+
+    /// The clean images behind the newest frame.
+    ///
+    /// # Errors
+    /// If the device fails to answer.
+    pub async fn guesses(&self) -> Result<Vec<f32>, TrainError> {
+        let newest = self.path.newest().map(|frame| &frame.guess);
+        let guess = newest.unwrap_or(&self.x).clone();
+        Ok(read(vec![guess.into()]).await?.concat())
+    }
+
+    /// Ends the drawing where it is.
+    pub fn stop(&mut self) {
+        self.state = State::Done;
+        self.total = self.done;
     }
 
     /// One step, and the frame of where it began; the last step only frames where the images are.
@@ -352,7 +368,8 @@ fn noise(model: &ImageModel, settings: &ImageSettings) -> Tensor<2> {
         let seed = settings.int(key) as u64;
         Draws::new(seed, Stream::ReverseNoise, model.levels() as u64).normals(count * NUMBERS)
     };
-    if !settings.on(ImageKey::Interpolate) {
+    let blends = settings.relevant(ImageKey::Interpolate) && settings.on(ImageKey::Interpolate);
+    if !blends {
         return model.matrix(of(ImageKey::Seed, n));
     }
     let (a, b) = (of(ImageKey::Seed, 1), of(ImageKey::Second, 1));

@@ -10,9 +10,10 @@ use crate::data::export::{grid, npy, png};
 use crate::data::images::Images;
 use crate::engine::TrainError;
 use crate::engine::model::ImageModel;
-use crate::engine::sample::{Frame, Sampling};
+use crate::engine::sample::{Frame, Sampling, path};
 use crate::protocol::{EVERY_LANE, Estimate, Event, Format, FrameFacts, ImageCommand, ImageEvent};
 use crate::settings::{ImageKey, ImageSettings, Value};
+use crate::weights::Method;
 use crate::weights::manifest::Manifest;
 use crate::weights::reference::Reference;
 use crate::worker::device::Gpu;
@@ -156,8 +157,10 @@ impl Studio {
                 self.step().await?;
             }
             ImageCommand::Stop => {
+                if let Some(sampling) = &mut self.sampling {
+                    sampling.stop();
+                }
                 self.play(false);
-                self.dirty = true;
             }
             ImageCommand::Show(frame) => {
                 self.look.frame = frame;
@@ -182,7 +185,11 @@ impl Studio {
                 self.queue.retain(|id| !ids.contains(id));
                 ids.iter().for_each(|id| drop(self.own.remove(id)));
             }
-            ImageCommand::Score { ids } => self.queue.extend(ids),
+            ImageCommand::Score { ids } => {
+                let fresh = ids.into_iter().filter(|id| !self.queue.contains(id));
+                let fresh: Vec<u32> = fresh.collect();
+                self.queue.extend(fresh);
+            }
             ImageCommand::Explain { id } => self.explain(id).await?,
             ImageCommand::Denoise { id, noise, seed } => self.denoise(id, noise, seed).await?,
         }
@@ -213,13 +220,20 @@ impl Studio {
             return Ok(());
         };
         let mut settings = settings;
+        if settings.choice(ImageKey::Sampler) == "mixture" && model.net.spec.method == Method::Dcd {
+            tell(failed(
+                "the levels of this model have no common scale, so chains cannot walk over them",
+            ));
+            return Ok(());
+        }
         let start = match (
             settings.choice(ImageKey::Sampler),
             settings.choice(ImageKey::Start),
         ) {
             ("langevin", "samples") => match &self.sampling {
-                Some(before) => before.numbers().await?,
-                None => {
+                // Clean ones, wherever the drawing before was left.
+                Some(before) if !before.path().is_empty() => before.guesses().await?,
+                _ => {
                     tell(failed(
                         "there are no samples to start from yet: draw some first",
                     ));
@@ -256,7 +270,7 @@ impl Studio {
             images: images as u32,
             steps: sampling.progress().1,
             seconds: model.seconds * batches * evaluations as f32,
-            bytes: (images * model.net.maps * 8) as u64,
+            bytes: images as u64 * bytes_per_image(&model.net),
         })));
         self.sampling = Some(sampling);
         self.look.frame = None;
@@ -376,6 +390,12 @@ impl Studio {
         post::event(EVERY_LANE, &Event::Exported { name, bytes });
         Ok(())
     }
+}
+
+/// Bytes that an image takes while it is drawn: its maps and their gradients, and the frames of its path.
+fn bytes_per_image(net: &ImageModel) -> u64 {
+    let frames = 2 * path::MOST * crate::data::images::NUMBERS;
+    (8 * net.maps + 4 * frames) as u64
 }
 
 /// Images that the CPU's kernels work on together.

@@ -3,6 +3,7 @@
 use super::control::ImageControl;
 use super::pixels::Pixels;
 use super::studio::use_studio;
+use crate::app::view::browser::per_frame;
 use crate::app::words::number;
 use crate::protocol::ImageCommand;
 use crate::settings::ImageKey;
@@ -27,27 +28,36 @@ pub fn Denoise() -> impl IntoView {
             asked.or(all.first().map(|(id, _)| *id))
         })
     });
-    let ready = Memo::new(move |_| studio.gallery.with(|g| g.loaded.is_some()));
-    // Again whenever image, noise, seed or model change.
-    Effect::new(move || {
-        let noise = studio.settings.with(|s| s.float(ImageKey::Noise));
-        let seed = studio.settings.with(|s| s.int(ImageKey::Seed)) as u64;
-        if let (Some(id), true) = (id.get(), ready.get()) {
-            studio.send(ImageCommand::Denoise { id, noise, seed });
-        }
-    });
-    let found = Memo::new(move |_| {
-        studio
-            .gallery
-            .with(|g| g.denoised.clone().filter(|d| Some(d.id) == id.get()))
-    });
-    let original = Signal::derive(move || {
+    let original = Memo::new(move |_| {
         studio.gallery.with(|g| {
             let own = id.get().and_then(|id| g.own.get(&id));
             own.and_then(|own| own.seen.as_ref())
                 .map(|seen| seen.pixels.clone())
                 .unwrap_or_default()
         })
+    });
+    let model = Memo::new(move |_| {
+        studio
+            .gallery
+            .with(|g| g.loaded.as_ref().map(|l| l.sha256.clone()))
+    });
+    let open = RwSignal::new(false);
+    // Again whenever image, how it was read, noise, seed or model change, at most once a frame.
+    let ask = per_frame(move |(id, noise, seed)| {
+        studio.send(ImageCommand::Denoise { id, noise, seed });
+    });
+    Effect::new(move || {
+        original.track();
+        let noise = studio.settings.with(|s| s.float(ImageKey::Noise));
+        let seed = studio.settings.with(|s| s.int(ImageKey::Seed)) as u64;
+        if let (Some(id), Some(_), true) = (id.get(), model.get(), open.get()) {
+            ask((id, noise, seed));
+        }
+    });
+    let found = Memo::new(move |_| {
+        studio
+            .gallery
+            .with(|g| g.denoised.clone().filter(|d| Some(d.id) == id.get()))
     });
     let noisy = Signal::derive(move || {
         found.with(|f| f.as_ref().map(|f| f.noisy.clone()).unwrap_or_default())
@@ -62,7 +72,7 @@ pub fn Denoise() -> impl IntoView {
         })
     };
     view! {
-        <details class="section">
+        <details class="section" on:toggle=move |_| open.update(|o| *o = !*o)>
             <summary>"Denoise an image of yours"</summary>
             <p class="quiet" hidden=move || id.get().is_some()>
                 "Drop an image anywhere on this page first."

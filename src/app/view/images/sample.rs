@@ -208,6 +208,14 @@ fn PathBar() -> impl IntoView {
             >
                 "Step"
             </button>
+            <button
+                data-testid="stop"
+                title="End the drawing here; what is drawn stays"
+                disabled=move || finished.get()
+                on:click=move |_| studio.send(ImageCommand::Stop)
+            >
+                "Stop"
+            </button>
             <label class="inline scrub">
                 <span class="unseen">"Place on the path"</span>
                 <input
@@ -223,7 +231,7 @@ fn PathBar() -> impl IntoView {
                     }
                 />
             </label>
-            <span class="count" data-testid="path-step" data-done=move || finished.get().to_string()>
+            <span class="count" data-testid="path-step" data-drawing=move || gallery.with(|g| g.drawings.to_string()) data-done=move || finished.get().to_string()>
                 {said}
             </span>
             <ShowSwitch />

@@ -10,8 +10,9 @@ use crate::app::view::browser::{bytes_of, message_of};
 use crate::app::view::page::Page;
 use crate::app::view::state::State;
 use crate::data::made::Made;
-use crate::protocol::{Command, Event, ImageCommand};
+use crate::protocol::{Command, Event, ImageCommand, ImageEvent};
 use crate::settings::{ImageKey, ImageSettings, Settings, Value};
+use crate::weights::manifest::MOST_BYTES;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use web_sys::{File, OffscreenCanvas, Url};
@@ -32,6 +33,8 @@ pub struct Studio {
     pub frame: RwSignal<Option<u32>>,
     /// What the grid shows was drawn with these settings.
     pub drawn: RwSignal<Option<ImageSettings>>,
+    /// The settings of the newest drawing asked for.
+    asked: StoredValue<Option<ImageSettings>>,
     address: StoredValue<Address, LocalStorage>,
     made: StoredValue<u64>,
 }
@@ -52,6 +55,7 @@ impl Studio {
             chosen: RwSignal::new(None),
             frame: RwSignal::new(None),
             drawn: RwSignal::new(None),
+            asked: StoredValue::new(None),
             address: StoredValue::new_local(address),
             made: StoredValue::new(0),
         };
@@ -79,6 +83,9 @@ impl Studio {
     fn absorb(self, event: Event) {
         match event {
             Event::Images(event) => {
+                if matches!(event, ImageEvent::Sampling(_)) {
+                    self.drawn.set(self.asked.get_value());
+                }
                 let mut asked = None;
                 self.gallery.update(|gallery| asked = gallery.apply(event));
                 if let Some(asked) = asked {
@@ -92,6 +99,7 @@ impl Studio {
                 });
                 if first {
                     self.list();
+                    self.read_again();
                 }
             }
             Event::Stranded(why) => self.state.strand(why),
@@ -103,11 +111,11 @@ impl Studio {
         match asked {
             Asked::Say(text) => self.state.note(text, false),
             Asked::Warn(text) => self.state.note(text, true),
-            Asked::Listed => {
-                self.read_again();
-                self.begin();
-            }
-            Asked::Ready => {
+            Asked::Listed => self.begin(),
+            Asked::Ready { warning } => {
+                if let Some(warning) = warning {
+                    self.state.note(warning, true);
+                }
                 let ids = self.gallery.with_untracked(Gallery::waiting);
                 self.score(ids);
             }
@@ -124,6 +132,13 @@ impl Studio {
     /// Loads what is on this machine already; anything else waits to be asked for.
     fn begin(self) {
         let name = self.model();
+        let at_work = self.gallery.with_untracked(|g| {
+            let loaded = g.loaded.as_ref().filter(|l| !l.own);
+            loaded.is_some_and(|l| Some(&l.name) == name.as_ref())
+        });
+        if at_work {
+            return;
+        }
         let kept = self
             .gallery
             .with_untracked(|g| name.as_ref().is_some_and(|n| g.kept.contains(n)));
@@ -177,8 +192,7 @@ impl Studio {
         }
         self.chosen.set(None);
         self.frame.set(None);
-        self.drawn.set(Some(self.settings.get_untracked()));
-        self.gallery.update(|gallery| gallery.frame = None);
+        self.asked.set_value(Some(self.settings.get_untracked()));
         self.send(ImageCommand::Guess(
             settings.choice(ImageKey::Picture) == "guess",
         ));
@@ -262,6 +276,17 @@ impl Studio {
             .into_iter()
             .partition(|file| file.name().to_lowercase().ends_with(".safetensors"));
         for file in weights {
+            if file.size() > MOST_BYTES as f64 {
+                let (size, most) = (file.size() / 1e6, MOST_BYTES / 1_000_000);
+                self.state.note(
+                    format!(
+                        "{} has {size:.0} MB; weights of at most {most} MB are opened.",
+                        file.name()
+                    ),
+                    true,
+                );
+                continue;
+            }
             spawn_local(async move {
                 match bytes_of(&file).await {
                     Ok(bytes) => self.send(ImageCommand::Open {

@@ -126,6 +126,7 @@ fn Row(id: u32, sorting: Sorting) -> impl IntoView {
                 .is_some_and(|o| matches!(o.state, OwnState::Unreadable(_)))
         })
     };
+    let how = move || seen.with(|s| s.as_ref().map(|s| s.how.clone()));
     let size = move || seen.with(|s| s.as_ref().map(|s| format!("{} × {}", s.width, s.height)));
     let cells = (0..PLAIN).map(|c| {
         let value = move || own.with(|o| o.as_ref().and_then(|o| o.scores.get(c).copied()));
@@ -168,6 +169,7 @@ fn Row(id: u32, sorting: Sorting) -> impl IntoView {
                 <th scope="row">
                     <span class="name">{move || name.get()}</span>
                     <small>{size}</small>
+                    <small class="how">{how}</small>
                 </th>
                 {cells.collect_view()}
                 <td class="more">

@@ -1,6 +1,6 @@
 //! Models: listed, loaded, checked, kept and deleted.
 
-use super::{BATCH, Model, Studio, failed, tell};
+use super::{BATCH, Model, Studio, bytes_per_image, failed, tell};
 use crate::data::images::NUMBERS;
 use crate::data::made::golden;
 use crate::energy::Energy;
@@ -158,7 +158,8 @@ impl Studio {
     }
 
     async fn reference(&self, file: &FileFacts) -> Result<Reference, String> {
-        let text = match loader::kept(&self.base, &file.sha256).await {
+        let kept = loader::kept(&self.base, &file.sha256).await;
+        let text = match kept.filter(|bytes| sha256(bytes) == file.sha256) {
             Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             None => {
                 let text = loader::text(&self.base, &file.path).await?;
@@ -175,6 +176,7 @@ impl Studio {
 
     /// Takes weights of the visitor's own.
     pub(super) async fn open_own(&mut self, bytes: Vec<u8>) -> Result<(), TrainError> {
+        self.stop_loading();
         let hash = sha256(&bytes);
         let shipped = |entry: &&Entry| entry.file.sha256 == hash;
         match self.manifest.models.iter().find(shipped) {
@@ -201,7 +203,13 @@ impl Studio {
                 return Ok(());
             }
         };
-        let found = net.golden().await?;
+        let found = match net.golden().await {
+            Ok(found) => found,
+            Err(error) => {
+                tell(not_loaded(error.to_string()));
+                return Err(error);
+            }
+        };
         let error = entry.map(|entry| golden_error(&found, &entry.golden));
         // The first evaluation compiles what the second is timed by.
         let images = golden()
@@ -238,7 +246,7 @@ impl Studio {
             batch: BATCH as u32,
             on_gpu: self.binding.is_some(),
             most,
-            bytes_per_image: 8 * net.maps as u64,
+            bytes_per_image: bytes_per_image(&net),
             reference: reference.clone().map(Box::new),
         };
         self.model = Some(Model {

@@ -6,7 +6,7 @@ use crate::data::resample::Resample;
 use crate::engine::TrainError;
 use crate::engine::scores::{self, DROP_STEPS, maps, measure};
 use crate::protocol::{Denoised, Explained, ImageEvent, Scored, Seen};
-use crate::settings::ImageSettings;
+use crate::settings::{ImageKey, ImageSettings};
 use crate::weights::reference::{COLUMNS, Score};
 use crate::worker::photo::Photo;
 
@@ -28,6 +28,9 @@ impl Studio {
                     width: photo.width,
                     height: photo.height,
                     pixels: photo.image.pixels.clone(),
+                    how: [ImageKey::Filter, ImageKey::Fit]
+                        .map(|key| settings.text(key))
+                        .join(", "),
                     thumb: photo.thumb,
                     thumb_rgba: photo.thumb_rgba,
                 })));
@@ -53,6 +56,7 @@ impl Studio {
             id,
             width: side,
             height: side,
+            how: String::new(),
             thumb: (side, side),
             thumb_rgba: rgba.collect(),
             pixels: image.pixels.clone(),
@@ -67,12 +71,14 @@ impl Studio {
             return Ok(());
         };
         let count = self.queue.len().min(TOGETHER);
-        let ids: Vec<u32> = self.queue.drain(..count).collect();
+        let ids: Vec<u32> = self.queue.iter().take(count).copied().collect();
+        let asked = ids.len();
         let ids: Vec<u32> = ids
             .into_iter()
             .filter(|id| self.own.contains_key(id))
             .collect();
         if ids.is_empty() {
+            self.queue.drain(..asked);
             return Ok(());
         }
         let pixels = ids
@@ -81,7 +87,9 @@ impl Studio {
         let images = Images {
             pixels: pixels.collect(),
         };
+        // Should the device fail, they stay in line.
         let measured = measure(&model.net, &images).await?;
+        self.queue.drain(..asked);
         for (&id, m) in ids.iter().zip(&measured) {
             let reference = model.reference.as_ref();
             let scored = match reference {
