@@ -9,8 +9,8 @@ mod images;
 pub use crate::settings::Clock;
 use crate::settings::Settings;
 pub use images::{
-    Denoised, Estimate, Explained, Format, FrameFacts, GOLDEN_TOLERANCE, ImageCommand, ImageEvent,
-    Loaded, Scored, Seen,
+    Denoised, Explained, Format, FrameFacts, GOLDEN_TOLERANCE, ImageCommand, ImageEvent, Loaded,
+    Scored, Seen,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 

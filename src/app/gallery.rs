@@ -5,7 +5,7 @@
 
 use super::words;
 use crate::protocol::{
-    Denoised, Estimate, Explained, FrameFacts, GOLDEN_TOLERANCE, ImageEvent, Loaded, Seen,
+    Denoised, Explained, FrameFacts, GOLDEN_TOLERANCE, ImageEvent, Loaded, Seen,
 };
 use crate::weights::manifest::Manifest;
 use crate::weights::reference::{COLUMNS, Score, column};
@@ -59,7 +59,8 @@ pub struct Gallery {
     pub weights: Weights,
     pub loaded: Option<Loaded>,
     pub playing: bool,
-    pub estimate: Option<Estimate>,
+    /// Images in the newest drawing.
+    pub drawing: Option<u32>,
     pub frame: Option<FrameFacts>,
     /// How many drawings have begun.
     pub drawings: u32,
@@ -121,8 +122,8 @@ impl Gallery {
                     ))
                 })
             }
-            ImageEvent::Sampling(estimate) => {
-                self.estimate = Some(*estimate);
+            ImageEvent::Sampling { images } => {
+                self.drawing = Some(images);
                 self.frame = None;
                 self.drawings += 1;
                 None
@@ -173,7 +174,7 @@ impl Gallery {
 
     fn load(&mut self, loaded: Loaded) -> Asked {
         self.weights = Weights::Ready;
-        self.estimate = None;
+        self.drawing = None;
         self.frame = None;
         self.playing = false;
         self.denoised = None;

@@ -3,8 +3,9 @@
 //!
 //! Invariant: a set that cannot be read whole is an error that names the file.
 
+use super::export::{grid, png};
 use super::images::{Images, NUMBERS, SIDE};
-use image::{DynamicImage, ImageError, RgbImage};
+use image::RgbImage;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -171,26 +172,11 @@ fn tile(sheet: &RgbImage, i: usize) -> Vec<u8> {
 /// # Errors
 /// If the file cannot be written.
 pub fn write_grid(file: &Path, images: &Images, across: usize) -> Result<(), FileError> {
-    let rows = images.len().div_ceil(across).max(1);
-    let mut grid = RgbImage::new((across * SIDE) as u32, (rows * SIDE) as u32);
-    for i in 0..images.len() {
-        let rgb = images.interleaved(i);
-        let (x, y) = (i % across * SIDE, i / across * SIDE);
-        for (p, pixel) in rgb.chunks_exact(3).enumerate() {
-            let (dx, dy) = (p % SIDE, p / SIDE);
-            grid.put_pixel(
-                (x + dx) as u32,
-                (y + dy) as u32,
-                image::Rgb([pixel[0], pixel[1], pixel[2]]),
-            );
-        }
-    }
-    DynamicImage::ImageRgb8(grid)
-        .save(file)
-        .map_err(|e: ImageError| FileError::Unreadable {
-            file: file.into(),
-            reason: e.to_string(),
-        })
+    let (width, height, rgb) = grid(images, across);
+    std::fs::write(file, png(width, height, &rgb)).map_err(|e| FileError::Unreadable {
+        file: file.into(),
+        reason: e.to_string(),
+    })
 }
 
 #[cfg(test)]

@@ -18,11 +18,7 @@ pub enum ImageCommand {
     /// Stop loading; what has come stays, and loading again goes on from there.
     StopLoading,
     /// Load weights of the visitor's own.
-    Open {
-        name: String,
-        #[serde(with = "serde_bytes")]
-        bytes: Vec<u8>,
-    },
+    Open(#[serde(with = "serde_bytes")] Vec<u8>),
     /// Delete a model's files from this machine.
     Forget { name: String },
     /// Begin to draw images with these settings.
@@ -113,8 +109,10 @@ pub enum ImageEvent {
         names: Vec<String>,
         problem: Option<String>,
     },
-    /// A drawing begins; `seconds` and `bytes` are estimates.
-    Sampling(Box<Estimate>),
+    /// A drawing of so many images begins.
+    Sampling {
+        images: u32,
+    },
     Playing(bool),
     Frame(Box<FrameFacts>),
     /// An image of the visitor's as the model sees it.
@@ -162,16 +160,6 @@ pub struct Loaded {
 /// The golden energies may be off by this share on any device.
 pub const GOLDEN_TOLERANCE: f32 = 1e-3;
 
-/// What drawing will take.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Estimate {
-    pub settings: ImageSettings,
-    pub images: u32,
-    pub steps: u64,
-    pub seconds: f32,
-    pub bytes: u64,
-}
-
 /// The images drawn so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FrameFacts {
@@ -185,10 +173,8 @@ pub struct FrameFacts {
     pub total: u64,
     pub levels: Vec<u32>,
     pub energies: Vec<f32>,
-    /// NaN where no moves are tested.
+    /// Mean acceptance of all frames; NaN where no moves are tested.
     pub acceptance: f32,
-    /// Mean acceptance of all frames.
-    pub mean_acceptance: f32,
 }
 
 /// An image of the visitor's.

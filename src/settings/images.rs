@@ -4,7 +4,7 @@
 //! clamping and reporting, and `parse(print(s))` brings `s` back.
 
 use super::link::{MAX_READ, few, pairs};
-use super::{Kind, Notice, Value, clamp, read, shorten, write};
+use super::{Kind, Notice, Value, clamp, settle, shorten, write};
 use serde::{Deserialize, Serialize};
 
 /// Every setting of images, in the order of controls and links.
@@ -205,19 +205,7 @@ impl ImageSettings {
     /// What was wrong with it; it then keeps its value (unreadable) or takes the nearest allowed one.
     pub fn set_text(&mut self, key: ImageKey, text: &str) -> Result<(), Notice> {
         let row = key.row();
-        let asked = read(row.kind, text).ok_or_else(|| Notice::Unreadable {
-            name: row.name.into(),
-            asked: shorten(text),
-        })?;
-        let used = self.set(key, asked);
-        match used == asked {
-            true => Ok(()),
-            false => Err(Notice::Clamped {
-                name: row.name.into(),
-                asked: shorten(text),
-                used: write(row.kind, used),
-            }),
-        }
+        settle(row.name, row.kind, text, |asked| self.set(key, asked))
     }
 
     /// Whether a setting has a meaning for the chosen sampler.

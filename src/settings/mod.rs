@@ -183,20 +183,7 @@ impl Settings {
     /// (unreadable) or takes the nearest allowed one (clamped).
     pub fn set_text(&mut self, key: Key, text: &str) -> Result<(), Notice> {
         let row = key.row();
-        let unreadable = || Notice::Unreadable {
-            name: row.name.into(),
-            asked: shorten(text),
-        };
-        let asked = read(row.kind, text).ok_or_else(unreadable)?;
-        let used = self.set(key, asked);
-        if used == asked {
-            return Ok(());
-        }
-        Err(Notice::Clamped {
-            name: row.name.into(),
-            asked: shorten(text),
-            used: write(row.kind, used),
-        })
+        settle(row.name, row.kind, text, |asked| self.set(key, asked))
     }
 
     /// The value of `key` as text, as links, JSON and the command line write it.
@@ -385,6 +372,28 @@ fn read(kind: Kind, text: &str) -> Option<Value> {
             "off" | "false" | "0" => Some(Value::Switch(false)),
             _ => None,
         },
+    }
+}
+
+/// Sets a value from text by `set`, which clamps it and says what is used.
+fn settle(
+    name: &str,
+    kind: Kind,
+    text: &str,
+    set: impl FnOnce(Value) -> Value,
+) -> Result<(), Notice> {
+    let asked = read(kind, text).ok_or_else(|| Notice::Unreadable {
+        name: name.into(),
+        asked: shorten(text),
+    })?;
+    let used = set(asked);
+    match used == asked {
+        true => Ok(()),
+        false => Err(Notice::Clamped {
+            name: name.into(),
+            asked: shorten(text),
+            used: write(kind, used),
+        }),
     }
 }
 

@@ -104,9 +104,12 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
     let only: Vec<&String> = matches.get_many("only").into_iter().flatten().collect();
     let wanted = |part: &str| only.is_empty() || only.iter().any(|o| *o == part);
     let sets = Sets::read(&data, number("outliers")).map_err(|e| e.to_string())?;
-    let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+    let command = command_line(&[
+        ("DATA", Some(&data)),
+        ("REFERENCE", matches.get_one("reference")),
+    ]);
     let mut found = json!({
-        "command": format!("basin {command}"),
+        "command": command,
         "commit": commit(),
         "weights": sha256(&bytes),
         "model": file.model,
@@ -176,6 +179,17 @@ fn samples(model: &ImageModel, n: usize) -> Result<Images, String> {
         all.pixels.extend(Images::from_numbers(&numbers).pixels);
     }
     Ok(all)
+}
+
+/// The command as typed, with names in place of paths that only this machine has.
+fn command_line(names: &[(&str, Option<&PathBuf>)]) -> String {
+    let named = |argument: String| {
+        let path = Path::new(&argument);
+        let found = names.iter().find(|(_, of)| of.is_some_and(|of| of == path));
+        found.map_or(argument.clone(), |(name, _)| (*name).to_owned())
+    };
+    let arguments: Vec<String> = std::env::args().skip(1).map(named).collect();
+    format!("basin {}", arguments.join(" "))
 }
 
 /// The commit of the repository that the command runs in; empty outside of one.

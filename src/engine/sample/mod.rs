@@ -130,14 +130,6 @@ impl Sampling {
         &self.path
     }
 
-    /// The numbers of the images as they are.
-    ///
-    /// # Errors
-    /// If the device fails to answer.
-    pub async fn numbers(&self) -> Result<Vec<f32>, TrainError> {
-        Ok(read(vec![self.x.clone().into()]).await?.concat())
-    }
-
     /// The clean images behind the newest frame.
     ///
     /// # Errors

@@ -63,7 +63,9 @@ fn drawn(model: &ImageModel, settings: ImageSettings, start: Option<Vec<f32>>) -
 }
 
 fn numbers(sampling: &Sampling) -> Vec<f32> {
-    block_on(sampling.numbers()).unwrap()
+    block_on(read(vec![sampling.x.clone().into()]))
+        .unwrap()
+        .concat()
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::data::images::Images;
 use crate::engine::TrainError;
 use crate::engine::model::ImageModel;
 use crate::engine::sample::{Frame, Sampling, path};
-use crate::protocol::{EVERY_LANE, Estimate, Event, Format, FrameFacts, ImageCommand, ImageEvent};
+use crate::protocol::{EVERY_LANE, Event, Format, FrameFacts, ImageCommand, ImageEvent};
 use crate::settings::{ImageKey, ImageSettings, Value};
 use crate::weights::Method;
 use crate::weights::manifest::Manifest;
@@ -36,7 +36,6 @@ struct Model {
     net: ImageModel,
     reference: Option<Reference>,
     file: Vec<u8>,
-    seconds: f32,
     most: u32,
 }
 
@@ -148,7 +147,7 @@ impl Studio {
             ImageCommand::Models { base } => self.list(base).await,
             ImageCommand::Load { name } => self.load(name).await?,
             ImageCommand::StopLoading => self.stop_loading(),
-            ImageCommand::Open { bytes, .. } => self.open_own(bytes).await?,
+            ImageCommand::Open(bytes) => self.open_own(bytes).await?,
             ImageCommand::Forget { name } => self.forget(&name).await,
             ImageCommand::Sample(settings) => self.sample(*settings).await?,
             ImageCommand::Play(play) => self.play(play),
@@ -262,17 +261,10 @@ impl Studio {
         images = images.min(model.most as usize);
         settings.set(ImageKey::Count, Value::Int(images as i64));
         start.truncate(images * numbers);
-        let evaluations = settings.evaluations(model.net.levels());
-        let batches = images.div_ceil(BATCH) as f32;
-        let sampling = Sampling::new(&model.net, settings.clone(), Some(start));
-        tell(ImageEvent::Sampling(Box::new(Estimate {
-            settings,
+        self.sampling = Some(Sampling::new(&model.net, settings, Some(start)));
+        tell(ImageEvent::Sampling {
             images: images as u32,
-            steps: sampling.progress().1,
-            seconds: model.seconds * batches * evaluations as f32,
-            bytes: images as u64 * bytes_per_image(&model.net),
-        })));
-        self.sampling = Some(sampling);
+        });
         self.look.frame = None;
         self.dirty = true;
         self.play(true);
@@ -329,8 +321,7 @@ impl Studio {
             total,
             levels: frame.levels.clone(),
             energies: frame.energies.clone(),
-            acceptance: frame.acceptance,
-            mean_acceptance: tested.iter().sum::<f32>() / tested.len() as f32,
+            acceptance: tested.iter().sum::<f32>() / tested.len() as f32,
         })));
         let images = match self.look.guess {
             true => frame.guess.clone(),

@@ -52,7 +52,7 @@ pub fn Grid() -> impl IntoView {
     let count = Memo::new(move |_| {
         let frame = studio.gallery.with(|g| {
             let frame = g.frame.as_ref().map(|f| f.energies.len());
-            frame.or(g.estimate.as_ref().map(|e| e.images as usize))
+            frame.or(g.drawing.map(|images| images as usize))
         });
         frame.unwrap_or_else(|| {
             studio

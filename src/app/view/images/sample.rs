@@ -163,7 +163,6 @@ fn PathBar() -> impl IntoView {
     let none = Memo::new(move |_| frame.with(Option::is_none));
     let finished = Memo::new(move |_| frame.with(|f| f.is_some_and(|f| f.3 >= f.4)));
     let show = move |index: Option<u32>| {
-        studio.frame.set(index);
         studio.send(ImageCommand::Show(index));
     };
     let last = move || frame.with(|f| f.map_or(0, |f| f.1.saturating_sub(1)));
@@ -306,8 +305,8 @@ pub fn Energies() -> impl IntoView {
     };
     let acceptance = move || {
         frame.with(|f| {
-            let f = f.as_ref().filter(|f| f.mean_acceptance.is_finite())?;
-            Some(format!("{:.0} %", 100.0 * f.mean_acceptance))
+            let f = f.as_ref().filter(|f| f.acceptance.is_finite())?;
+            Some(format!("{:.0} %", 100.0 * f.acceptance))
         })
     };
     let rows = move || {

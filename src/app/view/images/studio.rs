@@ -29,8 +29,6 @@ pub struct Studio {
     pub gallery: RwSignal<Gallery>,
     /// The image of the grid that is looked at.
     pub chosen: RwSignal<Option<u32>>,
-    /// The frame of the path on show; `None` follows the newest.
-    pub frame: RwSignal<Option<u32>>,
     /// What the grid shows was drawn with these settings.
     pub drawn: RwSignal<Option<ImageSettings>>,
     /// The settings of the newest drawing asked for.
@@ -53,7 +51,6 @@ impl Studio {
             settings: RwSignal::new(settings),
             gallery: RwSignal::default(),
             chosen: RwSignal::new(None),
-            frame: RwSignal::new(None),
             drawn: RwSignal::new(None),
             asked: StoredValue::new(None),
             address: StoredValue::new_local(address),
@@ -83,7 +80,7 @@ impl Studio {
     fn absorb(self, event: Event) {
         match event {
             Event::Images(event) => {
-                if matches!(event, ImageEvent::Sampling(_)) {
+                if matches!(event, ImageEvent::Sampling { .. }) {
                     self.drawn.set(self.asked.get_value());
                 }
                 let mut asked = None;
@@ -191,7 +188,6 @@ impl Studio {
             settings.model = model;
         }
         self.chosen.set(None);
-        self.frame.set(None);
         self.asked.set_value(Some(self.settings.get_untracked()));
         self.send(ImageCommand::Guess(
             settings.choice(ImageKey::Picture) == "guess",
@@ -289,10 +285,7 @@ impl Studio {
             }
             spawn_local(async move {
                 match bytes_of(&file).await {
-                    Ok(bytes) => self.send(ImageCommand::Open {
-                        name: file.name(),
-                        bytes,
-                    }),
+                    Ok(bytes) => self.send(ImageCommand::Open(bytes)),
                     Err(error) => {
                         let why = message_of(&error);
                         self.state

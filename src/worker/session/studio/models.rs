@@ -253,7 +253,6 @@ impl Studio {
             net,
             reference,
             file,
-            seconds,
             most,
         });
         self.sampling = None;
