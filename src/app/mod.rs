@@ -6,6 +6,7 @@
 pub mod ablation;
 pub mod gallery;
 pub mod history;
+pub mod image_words;
 pub mod lens;
 pub mod outlying;
 pub mod run;

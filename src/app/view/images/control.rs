@@ -3,8 +3,8 @@
 //! Invariant: what a control shows is what the settings hold, also after a refused entry.
 
 use super::studio::use_studio;
+use crate::app::image_words;
 use crate::app::scale;
-use crate::app::words;
 use crate::settings::{ImageKey, Kind, Value};
 use leptos::prelude::*;
 
@@ -32,7 +32,7 @@ pub fn ImageControl(key: ImageKey) -> impl IntoView {
             let options = options.iter().map(|name| {
                 view! {
                     <option value=*name selected=move || text.get() == *name>
-                        {words::image_option(name)}
+                        {image_words::option(name)}
                     </option>
                 }
             });

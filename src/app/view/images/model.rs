@@ -2,7 +2,8 @@
 
 use super::studio::use_studio;
 use crate::app::gallery::Weights;
-use crate::app::words::{self, number};
+use crate::app::image_words;
+use crate::app::words::number;
 use crate::protocol::ImageCommand;
 use crate::weights::manifest::Entry;
 use leptos::prelude::*;
@@ -131,7 +132,7 @@ pub fn ModelCard() -> impl IntoView {
                 </label>
             </div>
             <p class="quiet" data-testid="model-state">
-                {move || gallery.with(words::model_state)}
+                {move || gallery.with(image_words::model_state)}
             </p>
             {move || {
                 gallery
@@ -160,7 +161,7 @@ fn Facts(entry: Entry) -> impl IntoView {
         model,
         ..
     } = entry;
-    let method = words::image_method(model.method);
+    let method = image_words::method(model.method);
     let rows = measured.into_iter().flat_map(|m| {
         let distances = m.frechet.into_iter().map(|(by, samples, gaussian)| {
             let text = format!(
@@ -186,8 +187,8 @@ fn Facts(entry: Entry) -> impl IntoView {
                 {format!(
                     "{method} on {}: {} weights, {} images seen, {:.1} h on {}.",
                     training.data,
-                    words::thousands(parameters),
-                    words::thousands(training.images),
+                    image_words::thousands(parameters),
+                    image_words::thousands(training.images),
                     training.hours,
                     training.device,
                 )}

@@ -6,7 +6,8 @@ use super::control::ImageControl;
 use super::denoise::Denoise;
 use super::grid::Grid;
 use super::studio::use_studio;
-use crate::app::words::{self, number};
+use crate::app::image_words;
+use crate::app::words::number;
 use crate::protocol::{Format, ImageCommand};
 use crate::settings::{IMAGE_SAMPLERS, ImageKey};
 use crate::weights::Method;
@@ -61,10 +62,10 @@ fn Samplers() -> impl IntoView {
                 data-testid=format!("sampler-{name}")
                 aria-pressed=move || (now.get() == name).to_string()
                 disabled=move || !fits(name)
-                title=words::image_sampler(name).1
+                title=image_words::sampler(name).1
                 on:click=move |_| studio.set_text(ImageKey::Sampler, name)
             >
-                {words::image_sampler(name).0}
+                {image_words::sampler(name).0}
             </button>
         }
     });
@@ -72,7 +73,7 @@ fn Samplers() -> impl IntoView {
         <div class="methods" role="group" aria-label="Samplers">
             {buttons.collect_view()}
         </div>
-        <p class="quiet">{move || words::image_sampler(now.get()).1}</p>
+        <p class="quiet">{move || image_words::sampler(now.get()).1}</p>
     }
 }
 
@@ -83,9 +84,11 @@ fn Draw() -> impl IntoView {
     let ready = Memo::new(move |_| studio.gallery.with(|g| g.loaded.is_some()));
     let estimate = Memo::new(move |_| {
         studio.settings.with(|s| {
-            studio
-                .gallery
-                .with(|g| g.loaded.as_ref().map(|loaded| words::estimate(loaded, s)))
+            studio.gallery.with(|g| {
+                g.loaded
+                    .as_ref()
+                    .map(|loaded| image_words::estimate(loaded, s))
+            })
         })
     });
     let too_many = Memo::new(move |_| {
