@@ -93,7 +93,7 @@ impl Schedule {
     }
 
     /// The same levels with no energy at the noisiest: conditional models start from its noise.
-    fn without_last(self) -> Self {
+    pub fn without_last(self) -> Self {
         Self {
             modelled: self.modelled - 1,
             ..self

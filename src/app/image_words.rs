@@ -64,7 +64,21 @@ pub fn sampler(name: &str) -> (&str, &str) {
             "Walk over levels",
             "Chains over images and levels at once: Langevin moves, then a draw of the level (DA-EBM's mixture sampler).",
         ),
+        "generator" => (
+            "Generator",
+            "From pure noise by one call of the trained generator for each denoising step (DDAEBM); Langevin steps on the energy may follow each call.",
+        ),
         other => (other, ""),
+    }
+}
+
+/// Why a model cannot be drawn from by a sampler.
+pub fn unfit(method: Method, sampler: &str) -> &'static str {
+    match (method, sampler) {
+        (_, "generator") => "This model has no generator: choose another sampler.",
+        _ => {
+            "The levels of this model have no common scale, so chains cannot walk over them: choose another sampler."
+        }
     }
 }
 
@@ -73,6 +87,7 @@ pub fn method(method: Method) -> &'static str {
     match method {
         Method::Dcd => "Diffusion contrastive divergence between noise levels (DCD)",
         Method::DaEbm => "One energy over images and noise levels with persistent chains (DA-EBM)",
+        Method::Ddaebm => "An energy against a generator at each denoising step (DDAEBM)",
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: blocks are matrices stored row by row, one after another with no gap, in the order
 //! in which they were added.
 
+use crate::weights::{Array, WeightsError};
 use burn::tensor::{Gradients, Tensor};
 use std::ops::Range;
 
@@ -56,6 +57,44 @@ impl Layout {
             }
         });
         Tensor::cat(parts.collect(), 0)
+    }
+
+    /// The blocks of a flat buffer as arrays of a file.
+    pub fn arrays(&self, flat: &[f32]) -> Vec<Array> {
+        let array = |block: &Block| Array {
+            name: block.name.clone(),
+            shape: block.shape.to_vec(),
+            numbers: flat[block.range()].to_vec(),
+        };
+        self.blocks.iter().map(array).collect()
+    }
+
+    /// The flat buffer of each of these layouts, from a file's arrays.
+    ///
+    /// # Errors
+    /// If an array is missing, has another shape, or has a place in none of them.
+    pub fn assemble<const N: usize>(
+        layouts: [&Self; N],
+        arrays: &[Array],
+    ) -> Result<[Vec<f32>; N], WeightsError> {
+        let known = |array: &&Array| {
+            let mut blocks = layouts.iter().flat_map(|layout| &layout.blocks);
+            blocks.any(|b| b.name == array.name)
+        };
+        if let Some(unknown) = arrays.iter().find(|array| !known(array)) {
+            return Err(WeightsError::Unknown(unknown.name.clone()));
+        }
+        let mut flats = [const { Vec::new() }; N];
+        for (layout, flat) in layouts.iter().zip(&mut flats) {
+            for block in &layout.blocks {
+                let array = arrays.iter().find(|a| a.name == block.name);
+                match array {
+                    Some(a) if a.shape == block.shape => flat.extend(&a.numbers),
+                    _ => return Err(WeightsError::Shape(block.name.clone())),
+                }
+            }
+        }
+        Ok(flats)
     }
 
     /// Number of entries of the whole buffer.

@@ -11,6 +11,7 @@ mod embedding;
 mod layout;
 mod mixture;
 mod mlp;
+mod network;
 mod perceptron;
 mod product;
 mod trainable;
@@ -21,7 +22,8 @@ pub use layout::{Block, Layout};
 pub use mixture::GaussianMixture;
 pub(crate) use mlp::labels;
 pub use mlp::{Jet, Mlp, MlpAt};
-pub use perceptron::{Perceptron, Shape};
+pub use network::{Blueprint, Inputs, Network, Pull, Pullback};
+pub use perceptron::Shape;
 pub use trainable::Trainable;
 
 use burn::tensor::Tensor;

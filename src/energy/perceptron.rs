@@ -1,13 +1,12 @@
-//! Networks between vectors: DDAEBM's generator and variational posterior.
+//! Networks between vectors.
 //!
-//! Invariant: as for energies, all weights live in one flat buffer laid out by [`Layout`], and a
-//! network is a view of it.
+//! Invariant: what the network reads stands side by side in its input: points, latents, levels.
 
 use super::product::product;
-use super::{Activation, Layout};
+use super::{Activation, Blueprint, Inputs, Layout, Network, Pull, Pullback};
 use crate::kernel;
 use crate::rng::{Draws, Stream};
-use burn::tensor::{Gradients, Tensor};
+use burn::tensor::Tensor;
 
 /// The shape of a network with SiLU layers of one width.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +34,15 @@ impl Shape {
         }
         layout
     }
+}
 
-    /// Fresh weights: Kaiming normal over the inputs, zero biases.
-    pub fn init(&self, seed: u64, stream: Stream) -> Vec<f32> {
+impl Blueprint for Shape {
+    fn parameters(&self) -> usize {
+        self.layout().parameters()
+    }
+
+    /// Kaiming normal over the inputs, zero biases.
+    fn init(&self, seed: u64, stream: Stream) -> Vec<f32> {
         let layout = self.layout();
         let mut flat = vec![0.0; layout.parameters()];
         for (index, block) in layout.blocks.iter().enumerate().step_by(2) {
@@ -49,42 +54,29 @@ impl Shape {
         }
         flat
     }
+
+    fn build(&self, flat: &Tensor<1>) -> Box<dyn Network> {
+        let layout = self.layout();
+        let blocks = layout.blocks.iter();
+        let blocks = blocks.map(|b| flat.clone().slice(b.range()).reshape(b.shape));
+        Box::new(Perceptron {
+            blocks: blocks.collect(),
+            on_gpu: kernel::on_gpu(flat),
+            layout,
+        })
+    }
 }
 
-/// A network around a flat buffer of weights.
-pub struct Perceptron {
+/// A view of the flat buffer.
+struct Perceptron {
     layout: Layout,
     blocks: Vec<Tensor<2>>,
     on_gpu: bool,
 }
 
 impl Perceptron {
-    /// A view of the flat buffer `[parameters]`.
-    pub fn new(shape: &Shape, flat: &Tensor<1>) -> Self {
-        let layout = shape.layout();
-        let blocks = layout.blocks.iter();
-        let blocks = blocks
-            .map(|b| flat.clone().slice(b.range()).reshape(b.shape))
-            .collect();
-        Self {
-            on_gpu: kernel::on_gpu(flat),
-            layout,
-            blocks,
-        }
-    }
-
-    /// The same view with every block a leaf of an autodiff graph.
-    pub fn tracked(shape: &Shape, flat: &Tensor<1>) -> Self {
-        let mut view = Self::new(shape, flat);
-        for block in &mut view.blocks {
-            *block = block.clone().autodiff().require_grad();
-        }
-        view
-    }
-
-    /// Outputs `[n, outputs]` of inputs `[n, inputs]`.
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let layers = self.blocks.chunks_exact(2);
+    fn forward(&self, blocks: &[Tensor<2>], x: Tensor<2>) -> Tensor<2> {
+        let layers = blocks.chunks_exact(2);
         let last = layers.len() - 1;
         layers.enumerate().fold(x, |h, (l, layer)| {
             let out = product(h, layer[0].clone(), self.on_gpu) + layer[1].clone();
@@ -94,9 +86,39 @@ impl Perceptron {
             }
         })
     }
+}
 
-    /// The flat gradient of a tracked network; zero where a block had no part.
-    pub fn gradient(&self, gradients: &mut Gradients) -> Tensor<1> {
-        self.layout.flat_gradient(&self.blocks, gradients, 0)
+fn side_by_side(inputs: &Inputs) -> Tensor<2> {
+    let Inputs { x, latent, member } = inputs;
+    let parts = [Some(x), latent.as_ref(), Some(member)];
+    Tensor::cat(parts.into_iter().flatten().cloned().collect(), 1)
+}
+
+impl Network for Perceptron {
+    fn output(&self, inputs: &Inputs) -> Tensor<2> {
+        self.forward(&self.blocks, side_by_side(inputs))
+    }
+
+    fn through(&self, inputs: &Inputs) -> (Tensor<2>, Pullback<'_>) {
+        let leaf = |t: Tensor<2>| t.autodiff().require_grad();
+        let blocks: Vec<_> = self.blocks.iter().cloned().map(leaf).collect();
+        let x = leaf(side_by_side(inputs));
+        let out = self.forward(&blocks, x.clone());
+        let [_, d] = inputs.x.dims();
+        let latents = inputs.latent.as_ref().map(|z| z.dims()[1]);
+        let back = move |out: Tensor<2>, seed: Tensor<2>| {
+            let [n, _] = seed.dims();
+            let mut gradients = (out * seed.autodiff()).sum().backward();
+            let parameters = self.layout.flat_gradient(&blocks, &mut gradients, 0);
+            let by = x
+                .grad_remove(&mut gradients)
+                .unwrap_or_else(|| x.inner().zeros_like());
+            Pull {
+                parameters,
+                x: by.clone().slice([0..n, 0..d]),
+                latent: latents.map(|l| by.slice([0..n, d..d + l])),
+            }
+        };
+        (out.clone().inner(), Box::new(|seed| back(out, seed)))
     }
 }

@@ -6,18 +6,29 @@ use super::{TrainError, read};
 use crate::data::images::{Images, NUMBERS};
 use crate::data::made::golden;
 use crate::diffusion::Schedule;
-use crate::energy::conv::{ConvArchitecture, ConvEnergy};
-use crate::energy::{Energy, LevelEnergy, membership_of, membership_of_labels};
-use crate::kernel::plan::Size;
+use crate::energy::conv::{ConvArchitecture, ConvEnergy, ConvShape};
+use crate::energy::{
+    Blueprint, Energy, Layout, LevelEnergy, Network, membership_of, membership_of_labels,
+};
+use crate::objective::{ForwardStep, Generator};
 use crate::rng::{Draws, Stream};
 use crate::weights::{ModelSpec, WeightsError, WeightsFile};
 use burn::tensor::{Device, Tensor, TensorData};
+
+/// A generator that was trained against an energy.
+pub struct ImageGenerator {
+    pub rule: Generator,
+    pub network: Box<dyn Network>,
+    /// The noise between a level and the one above it.
+    pub forward: ForwardStep,
+}
 
 /// An energy of images at every noise level.
 pub struct ImageModel {
     pub spec: ModelSpec,
     pub schedule: Schedule,
     pub energy: ConvEnergy,
+    pub generator: Option<ImageGenerator>,
     pub parameters: usize,
     /// Numbers in the largest map of one image, and in all its maps.
     pub largest_map: usize,
@@ -32,15 +43,37 @@ impl ImageModel {
     /// If arrays are missing, unknown or of other shapes.
     pub fn new(file: &WeightsFile, device: &Device) -> Result<Self, WeightsError> {
         let architecture = ConvArchitecture::from_spec(&file.model);
-        let flat = architecture.assemble(&file.arrays)?;
-        let sizes = architecture.draw().plan.sizes;
-        let weights = Tensor::<1>::from_data(flat.as_slice(), device);
+        let schedule = file.model.noise.schedule();
+        let drawn = architecture.draw();
+        let weights = |flat: Vec<f32>| Tensor::<1>::from_data(flat.as_slice(), device);
+        let mut maps: Vec<usize> = drawn.plan.sizes.iter().map(|size| size.numbers()).collect();
+        let spec = file.model.generator.as_ref();
+        let (flat, generator) = match spec {
+            Some(spec) => {
+                let shape = ConvShape::generator(spec, schedule.levels());
+                maps.extend(shape.maps());
+                let layouts = [&drawn.layout, shape.layout()];
+                let [flat, own] = Layout::assemble(layouts, &file.arrays)?;
+                let generator = ImageGenerator {
+                    rule: Generator::new(&schedule, [NUMBERS, spec.latents], device),
+                    network: shape.build(&weights(own)),
+                    forward: ForwardStep::new(&schedule, device),
+                };
+                (flat, Some((shape.parameters(), generator)))
+            }
+            None => {
+                let [flat] = Layout::assemble([&drawn.layout], &file.arrays)?;
+                (flat, None)
+            }
+        };
+        let own = generator.as_ref().map_or(0, |(parameters, _)| *parameters);
         Ok(Self {
-            schedule: file.model.noise.schedule(),
-            energy: ConvEnergy::new(&architecture, &weights),
-            parameters: flat.len(),
-            largest_map: sizes.iter().copied().map(Size::numbers).max().unwrap_or(0),
-            maps: sizes.into_iter().map(Size::numbers).sum(),
+            parameters: flat.len() + own,
+            energy: ConvEnergy::new(&architecture, &weights(flat)),
+            generator: generator.map(|(_, generator)| generator),
+            schedule,
+            largest_map: maps.iter().copied().max().unwrap_or(0),
+            maps: maps.into_iter().sum(),
             spec: file.model.clone(),
             device: device.clone(),
         })
@@ -136,7 +169,7 @@ mod tests {
             blocks: 1,
         };
         let architecture = ConvArchitecture::from_spec(&spec);
-        let arrays = architecture.arrays(&architecture.init(1));
+        let arrays = architecture.draw().layout.arrays(&architecture.init(1));
         let file = WeightsFile {
             model: spec,
             arrays,

@@ -217,7 +217,7 @@ mod tests {
         };
         let architecture = ConvArchitecture::from_spec(&spec);
         let flat: Vec<f32> = architecture.init(3).iter().map(|w| w + 0.01).collect();
-        let arrays = architecture.arrays(&flat);
+        let arrays = architecture.draw().layout.arrays(&flat);
         let file = WeightsFile {
             model: spec,
             arrays,

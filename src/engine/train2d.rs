@@ -341,7 +341,8 @@ impl Train2d {
         let has_buffer = self.objective.buffer().is_some();
         let has_average = self.average.is_some();
         readings.extend(self.average.clone().map(Reading::from));
-        readings.extend(self.objective.arrays().into_iter().map(Reading::from));
+        let others = self.objective.arrays().into_iter();
+        readings.extend(others.map(|(_, array)| Reading::from(array)));
         let mut data = read(readings).await?.into_iter();
         let mut next = || data.next().unwrap_or_default();
         Ok(Checkpoint {

@@ -106,7 +106,7 @@ impl Train2d {
         let k = self.settings.int(Key::Steps);
         if let (Way::Generator, Some((generator, network))) = (way, self.objective.generator()) {
             let refine = self.settings.int(Key::Refine);
-            return generator.sample(&network, [seed, step], n, &self.device, |t, x, above| {
+            return generator.sample(&*network, [seed, step], n, &self.device, |t, x, above| {
                 moves(t, refine, x, Some(above))
             });
         }

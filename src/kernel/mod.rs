@@ -15,4 +15,4 @@ pub use cpu::silu;
 pub use gpu::{Program, What, on_gpu};
 pub use mlp::{MlpKernels, Tape, mlp_kernels};
 pub use network::Network;
-pub use plan_kernels::{PlanKernels, Pulled, Rule, plan_kernels};
+pub use plan_kernels::{PlanKernels, Rule, plan_kernels};

@@ -70,6 +70,11 @@ pub enum Op {
         from: Slot,
         at: usize,
     },
+    /// `x + shift`: one shift for the map, which has no part in gradients.
+    Shift {
+        from: Slot,
+        at: usize,
+    },
     /// Means of two by two pixels.
     Pool {
         from: Slot,
@@ -110,6 +115,7 @@ impl Op {
             Self::Activate(Activate { from, .. })
             | Self::Tanh { from }
             | Self::Scale { from, .. }
+            | Self::Shift { from, .. }
             | Self::Pool { from }
             | Self::Upsample { from }
             | Self::SumPool { from }
@@ -169,9 +175,10 @@ impl Plan {
                 channels: conv.outputs,
                 side: conv.side,
             },
-            Op::Activate(Activate { from, .. }) | Op::Tanh { from } | Op::Scale { from, .. } => {
-                size(from)
-            }
+            Op::Activate(Activate { from, .. })
+            | Op::Tanh { from }
+            | Op::Scale { from, .. }
+            | Op::Shift { from, .. } => size(from),
             Op::Add { from: [from, _] } => size(from),
             Op::Pool { from } => Size {
                 side: size(from).side / 2,

@@ -22,13 +22,16 @@ pub trait PlanKernels {
         condition: &Tensor<2>,
     ) -> Option<(Tensor<1>, Tensor<2>)>;
 
-    /// Gradients of `Σ seed output` for a seed `[n, outputs]`.
-    fn pull(&self, x: &Tensor<2>, condition: &Tensor<2>, seed: &Tensor<2>) -> Option<Pulled>;
+    /// What comes out, and from a seed `[n, outputs]` to the gradients of `Σ seed output`.
+    fn through(&self, x: &Tensor<2>, condition: &Tensor<2>) -> Option<(Tensor<2>, PulledBy<'_>)>;
 
     /// Gradients, but for that in the images, of a loss of energies and their gradients, whose
     /// derivatives `rule` finds.
     fn slopes(&self, x: &Tensor<2>, condition: &Tensor<2>, rule: Rule) -> Option<Pulled>;
 }
+
+/// What carries a seed back; `None` for a seed that tracks gradients or lies elsewhere.
+pub type PulledBy<'a> = Box<dyn FnOnce(&Tensor<2>) -> Option<Pulled> + 'a>;
 
 /// Gradients of a number that depends on what comes out.
 pub struct Pulled {

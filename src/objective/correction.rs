@@ -6,7 +6,7 @@
 use super::Update;
 use super::conditional::ForwardStep;
 use super::generator::Generator;
-use crate::energy::{Energy, LevelEnergy, Perceptron};
+use crate::energy::{Energy, LevelEnergy, Network};
 use crate::rng::{Draws, Stream};
 use crate::sampler::{Kernel, Moved, Noise, run};
 use burn::tensor::{Int, Tensor, TensorData};
@@ -17,10 +17,10 @@ const CENTRES: usize = 16;
 /// What the moves of one batch are made with.
 pub(super) struct Correction<'a, M> {
     pub generator: &'a Generator,
-    pub network: &'a Perceptron,
+    pub network: &'a dyn Network,
     pub model: &'a M,
     pub forward: &'a ForwardStep,
-    /// x_{k+1} `[n, 2]`.
+    /// x_{k+1} `[n, d]`.
     pub above: &'a Tensor<2>,
     /// `[n, levels]`
     pub member: &'a Tensor<2>,
@@ -28,7 +28,7 @@ pub(super) struct Correction<'a, M> {
     pub deviation: Tensor<2>,
 }
 
-/// Points `[n, 2]` after the moves, and accepted shares of the Langevin steps `[n, 1]`.
+/// Points `[n, d]` after the moves, and accepted shares of the Langevin steps `[n, 1]`.
 pub(super) struct Corrected {
     pub x: Tensor<2>,
     pub accepted: Tensor<2>,
@@ -58,7 +58,7 @@ impl<M: LevelEnergy> Correction<'_, M> {
     /// generator, with chances in proportion to target over mixture: iterated sampling importance
     /// resampling (Andrieu, Lee & Vihola 2018, Bernoulli 24:842), which keeps the target.
     fn resample<N>(&self, x: Tensor<2>, u: &Update<N>) -> Tensor<2> {
-        let [n, _] = x.dims();
+        let [n, d] = x.dims();
         let draws = |stream| Draws::new(u.seed, stream, u.iteration);
         let centres = self.centres(u);
         let k = u.proposals;
@@ -68,8 +68,8 @@ impl<M: LevelEnergy> Correction<'_, M> {
             .map(|i| pick.below(i, CENTRES as u32) as i32)
             .collect();
         let picks = Tensor::<1, Int>::from_data(TensorData::new(picks, [k]), u.device);
-        let noise = draws(Stream::ProposedNoise).normals(2 * n * k);
-        let noise = Tensor::<3>::from_data(TensorData::new(noise, [n, k, 2]), u.device);
+        let noise = draws(Stream::ProposedNoise).normals(n * k * d);
+        let noise = Tensor::<3>::from_data(TensorData::new(noise, [n, k, d]), u.device);
         let proposed =
             centres.clone().select(1, picks) + noise * self.deviation.clone().unsqueeze_dim(2);
         let all = Tensor::cat(vec![x.unsqueeze_dim(1), proposed], 1);
@@ -83,28 +83,30 @@ impl<M: LevelEnergy> Correction<'_, M> {
             .argmax(1);
         let columns = Tensor::<1, Int>::arange(0..k as i64 + 1, u.device).unsqueeze::<2>();
         let chosen = drawn.expand([n, k + 1]).equal(columns.expand([n, k + 1]));
-        let chosen = chosen.unsqueeze_dim::<3>(2).expand([n, k + 1, 2]);
+        let chosen = chosen.unsqueeze_dim::<3>(2).expand([n, k + 1, d]);
         // By masks, not by products: a place that is no number must not spread.
         let nowhere = all.zeros_like();
-        nowhere.mask_where(chosen, all).sum_dim(1).reshape([n, 2])
+        nowhere.mask_where(chosen, all).sum_dim(1).reshape([n, d])
     }
 
-    /// Fresh points of the generator, `[n, centres, 2]`, before their noise.
+    /// Fresh points of the generator, `[n, centres, d]`, before their noise.
     fn centres<N>(&self, u: &Update<N>) -> Tensor<3> {
         let above = self.above.clone().repeat_dim(0, CENTRES);
         let member = self.member.clone().repeat_dim(0, CENTRES);
-        let [rows, _] = above.dims();
+        let [rows, d] = above.dims();
         let key = [u.seed, u.iteration];
         let latent = self
             .generator
             .latent(Stream::ProposedLatent, key, rows, u.device);
-        let mean = self.generator.mean(self.network, &above, &latent, &member);
-        mean.reshape([CENTRES, rows / CENTRES, 2]).swap_dims(0, 1)
+        let inputs = self.generator.inputs(&above, &latent, &member);
+        let guess = self.network.output(&inputs);
+        let mean = self.generator.mean(guess, &above, &member);
+        mean.reshape([CENTRES, rows / CENTRES, d]).swap_dims(0, 1)
     }
 
-    /// Log of target over mixture, but for a constant of each row, `[n, k]` of points `[n, k, 2]`.
+    /// Log of target over mixture, but for a constant of each row, `[n, k]` of points `[n, k, d]`.
     fn log_weights(&self, x: &Tensor<3>, centres: &Tensor<3>) -> Tensor<2> {
-        let [n, k, _] = x.dims();
+        let [n, k, d] = x.dims();
         let gaps = x.clone().unsqueeze_dim::<4>(2) - centres.clone().unsqueeze_dim::<4>(1);
         let squares = gaps.powi_scalar(2).sum_dim(3).reshape([n, k, CENTRES]);
         let precision = self.deviation.clone().powi_scalar(-2).unsqueeze_dim::<3>(2);
@@ -112,7 +114,7 @@ impl<M: LevelEnergy> Correction<'_, M> {
         let top = logs.clone().max_dim(2);
         let mixture = (logs - top.clone()).exp().sum_dim(2).log() + top;
         // Column by column, each with the rows in their order.
-        let rows = x.clone().swap_dims(0, 1).reshape([n * k, 2]);
+        let rows = x.clone().swap_dims(0, 1).reshape([n * k, d]);
         let member = self.member.clone().repeat_dim(0, k);
         let energy = self.model.at(member.clone());
         let above = self.above.clone().repeat_dim(0, k);
@@ -125,7 +127,8 @@ impl<M: LevelEnergy> Correction<'_, M> {
 mod tests {
     use super::*;
     use crate::diffusion::Schedule;
-    use crate::energy::{Architecture, GaussianMixture, Mlp, membership_of};
+    use crate::energy::{Architecture, Blueprint, GaussianMixture, Mlp, membership_of};
+    use crate::objective::ddaebm::shapes;
     use crate::objective::tests::update;
     use crate::sampler::Labelled;
     use crate::settings::{Key, Preset, Size};
@@ -164,13 +167,14 @@ mod tests {
         let forward = ForwardStep::new(&schedule, &device);
         let [a, b] = forward.at(&member);
         let above = x.clone() * a + normals(n, 3, &device) * b.sqrt();
-        let generator = Generator::new(&settings, &schedule, &device);
+        let generator = Generator::new(&schedule, [2, settings.int(Key::LatentSize)], &device);
         // It knows next to nothing, as at the start of training.
-        let weights = generator.shape.init(3, Stream::GeneratorWeights);
+        let [shape, _] = shapes(&settings, &schedule);
+        let weights = shape.init(3, Stream::GeneratorWeights);
         let weights = Tensor::from_data(weights.as_slice(), &device);
         let correction = Correction {
             generator: &generator,
-            network: &Perceptron::new(&generator.shape, &weights),
+            network: &*shape.build(&weights),
             model: &mixture,
             forward: &forward,
             above: &above,

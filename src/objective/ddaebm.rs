@@ -2,22 +2,23 @@
 //! generator with a latent plays against the energy of the cleaner point, tied to the data by
 //! Jeffrey's divergence and a variational posterior.
 //!
-//! Invariant: one minibatch, one latent and one generator pass serve both players; the energy moves
+//! Invariant: one minibatch, one latent and one draw of the generator serve both players; the energy moves
 //! first. The energy's gradient never reaches the generator's weights, nor theirs the energy's. The
 //! paper's E is a negative energy: here, as everywhere, energies are low where likely.
 
 use super::conditional::{ForwardStep, of_level, per_level};
 use super::contrast::slopes;
 use super::correction::{Corrected, Correction};
-use super::generator::{Generator, GeneratorNoise};
+use super::generator::Generator;
 use super::player::{ARRAYS, Player};
 use super::{Found, Objective, Update, contrast};
 use crate::diffusion::Schedule;
-use crate::energy::{Energy, LevelEnergy, Mlp, Perceptron};
+use crate::energy::{Blueprint, Energy, Inputs, LevelEnergy, Network, Shape, Trainable};
 use crate::rng::Stream;
 use crate::sampler::{MixtureMoved, Moved};
 use crate::settings::{Key, Settings};
 use burn::tensor::{Device, Tensor};
+use std::rc::Rc;
 
 /// Least variance of the reconstruction: at k = 0 the posterior's own is next to nothing (released
 /// code for the plane).
@@ -26,33 +27,53 @@ const LEAST_VARIANCE: f64 = 0.01;
 /// Keeps the posterior's precision finite (released code).
 const TINY: f64 = 1e-6;
 
-/// Iterations between two draws of samples for show, and how many are drawn.
+/// Iterations between two draws of samples for show.
 const SHOW_EVERY: u64 = 10;
-const SHOWN: usize = 256;
+
+/// Hidden layers of the plane's networks.
+const DEPTH: usize = 3;
+
+/// What the players play by.
+pub struct Rules {
+    /// Weight of the gradient penalty at each level.
+    pub penalty: Vec<f64>,
+    /// Variance of the reconstruction at each level.
+    pub variance: Vec<f64>,
+    /// Deviation of a proposal around a point of the generator, at each level.
+    pub reach: Vec<f64>,
+    /// Whether the generator is pulled towards the data too.
+    pub jeffrey: bool,
+    pub posterior: bool,
+    /// Samples drawn for show.
+    pub shown: usize,
+}
 
 pub(super) struct Ddaebm {
     generator: Generator,
     forward: ForwardStep,
-    /// `[1, levels]`
+    /// `[1, levels]` each.
     penalty: Tensor<2>,
     variance: Tensor<2>,
-    /// Deviation of a proposal around a point of the generator.
     reach: Tensor<2>,
-    /// Whether the generator is pulled towards the data too.
-    jeffrey: bool,
-    posterior: bool,
+    rules: Rules,
     network: Player,
     encoder: Player,
     round: Option<Round>,
     samples: Option<Tensor<2>>,
 }
 
-/// What the generator's turn needs of the energy's; its own tensors track gradients.
+/// What the generator's turn needs of the energy's.
 struct Round {
-    network: Perceptron,
     above: Tensor<2>,
     latent: Tensor<2>,
     fake: Tensor<2>,
+}
+
+/// The loss of generator and posterior `[1]`, and its gradient in the weights of each, if it has one.
+struct Lost {
+    loss: Tensor<1>,
+    by_generator: Tensor<1>,
+    by_encoder: Option<Tensor<1>>,
 }
 
 /// The penalty's weight that leaves a Gaussian of variance `v` this share of its precision:
@@ -61,12 +82,12 @@ pub fn penalty_for(v: f64, sharpness: f64) -> f64 {
     v * (1.0 - sharpness) / (2.0 * sharpness * sharpness)
 }
 
-/// Gradient penalty `½ sum of γ |∂E/∂x|²` `[1]`, from gradients `[n, 2]` and weights `[n, 1]` (notes, 2.1).
+/// Gradient penalty `½ sum of γ |∂E/∂x|²` `[1]`, from gradients `[n, d]` and weights `[n, 1]` (notes, 2.1).
 pub fn flattening(grad: Tensor<2>, weight: Tensor<2>) -> Tensor<1> {
     (grad.powi_scalar(2) * weight).sum() * 0.5
 }
 
-/// Negative log-likelihood of points `[n, 2]` under Gaussians of these means and variances `[n, 1]`, but
+/// Negative log-likelihood of points `[n, d]` under Gaussians of these means and variances `[n, 1]`, but
 /// for a constant, summed, `[1]` (notes, 2.2 c).
 pub fn reconstruction(x: Tensor<2>, mean: Tensor<2>, variance: Tensor<2>) -> Tensor<1> {
     ((x - mean).powi_scalar(2) / variance).sum() * 0.5
@@ -85,10 +106,58 @@ pub fn latent_divergence(mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<1> 
     excess.sum() * 0.5
 }
 
+/// A loss `[1]` of a tensor, and its derivative there. Tensors that `loss` brings in must be marked by
+/// `autodiff()`.
+fn derive(at: Tensor<2>, loss: impl FnOnce(Tensor<2>) -> Tensor<1>) -> (Tensor<1>, Tensor<2>) {
+    let leaf = at.autodiff().require_grad();
+    let loss = loss(leaf.clone());
+    let slope = leaf.grad_remove(&mut loss.backward());
+    let slope = slope.unwrap_or_else(|| leaf.inner().zeros_like());
+    (loss.inner(), slope)
+}
+
+/// The sum of what there is.
+fn plus(a: Option<Tensor<1>>, b: Tensor<1>) -> Option<Tensor<1>> {
+    Some(match a {
+        Some(a) => a + b,
+        None => b,
+    })
+}
+
 impl Ddaebm {
-    /// `finest` is the variance of the data's finest mode.
-    pub fn new(settings: &Settings, schedule: &Schedule, finest: f64, device: &Device) -> Self {
-        let seed = settings.int(Key::Seed) as u64;
+    /// `networks` are the generator's, and the variational posterior's.
+    pub fn new(
+        generator: Generator,
+        networks: [Rc<dyn Blueprint>; 2],
+        rules: Rules,
+        schedule: &Schedule,
+        seed: u64,
+        device: &Device,
+    ) -> Self {
+        let row = |of: &[f64]| per_level(schedule.levels(), &|k| of[k], device);
+        let [network, encoder] = networks;
+        Self {
+            generator,
+            forward: ForwardStep::new(schedule, device),
+            penalty: row(&rules.penalty),
+            variance: row(&rules.variance),
+            reach: row(&rules.reach),
+            rules,
+            network: Player::new(network, seed, Stream::GeneratorWeights, device),
+            encoder: Player::new(encoder, seed, Stream::PosteriorWeights, device),
+            round: None,
+            samples: None,
+        }
+    }
+
+    /// The players of the plane; `finest` is the variance of the data's finest mode.
+    pub fn of_points(
+        settings: &Settings,
+        schedule: &Schedule,
+        finest: f64,
+        device: &Device,
+    ) -> Self {
+        let posterior = |k: usize| schedule.posterior(k).deviation;
         let penalty = |k: usize| match settings.choice(Key::PenaltyRule) {
             "fixed" => settings.float(Key::Penalty),
             _ => {
@@ -96,60 +165,55 @@ impl Ddaebm {
                 penalty_for(v, settings.float(Key::Sharpness))
             }
         };
-        let variance = |k: usize| schedule.posterior(k).deviation.powi(2).max(LEAST_VARIANCE);
+        let variance = |k: usize| posterior(k).powi(2).max(LEAST_VARIANCE);
         // Wider than that, proposals miss the finest mode; narrower, they find few that can be taken.
-        let reach = |k: usize| schedule.posterior(k).deviation.max(finest.sqrt());
-        let player = |shape, stream| Player::new(shape, seed, stream, device);
-        Self {
-            forward: ForwardStep::new(schedule, device),
-            penalty: per_level(schedule.levels(), &penalty, device),
-            variance: per_level(schedule.levels(), &variance, device),
-            reach: per_level(schedule.levels(), &reach, device),
+        let reach = |k: usize| posterior(k).max(finest.sqrt());
+        let each = |of: &dyn Fn(usize) -> f64| (0..schedule.levels()).map(of).collect();
+        let rules = Rules {
+            penalty: each(&penalty),
+            variance: each(&variance),
+            reach: each(&reach),
             jeffrey: settings.choice(Key::Divergence) == "jeffrey",
-            posterior: settings.on(Key::Posterior) && settings.on(Key::Latent),
-            network: player(
-                Generator::shape(settings, schedule),
-                Stream::GeneratorWeights,
-            ),
-            encoder: player(
-                Generator::posterior_shape(settings, schedule),
-                Stream::PosteriorWeights,
-            ),
-            generator: Generator::new(settings, schedule, device),
-            round: None,
-            samples: None,
-        }
+            posterior: settings.on(Key::Posterior),
+            shown: 256,
+        };
+        let generator = Generator::new(schedule, [2, settings.int(Key::LatentSize)], device)
+            .with_latents(settings.on(Key::Latent));
+        let networks = shapes(settings, schedule).map(|shape| Rc::new(shape) as Rc<dyn Blueprint>);
+        let seed = settings.int(Key::Seed) as u64;
+        Self::new(generator, networks, rules, schedule, seed, device)
     }
 
-    /// The generator's pass over a batch, ready for both players.
-    fn round(&self, u: &Update<Mlp>, network: Perceptron) -> Round {
+    /// The generator's draws for a batch, the same for both players.
+    fn round<N>(&self, u: &Update<N>, network: &dyn Network) -> Round {
         let [n, _] = u.data.x.dims();
         let member = &u.data.member;
         let above = self.forward.noised(u);
         let streams = [Stream::Latent, Stream::GeneratorNoise];
-        let GeneratorNoise { latent, noise } =
-            self.generator
-                .noise(u.seed, streams, u.iteration, n, u.device);
-        let [above_t, latent_t, member_t] = [&above, &latent, member].map(|t| t.clone().autodiff());
-        let mean = self
+        let draws = self
             .generator
-            .mean(&network, &above_t, &latent_t, &member_t);
-        let noise = noise * self.generator.deviation(member);
+            .noise(u.seed, streams, u.iteration, n, u.device);
+        let latent = draws.latent.clone();
+        let (fake, _) = self.generator.call(network, &above, draws, member);
         Round {
-            network,
             above,
             latent,
-            fake: mean + noise.autodiff(),
+            fake,
         }
     }
 
     /// The generator's points on their way to draws of the conditional energy, and accepted shares
     /// `[levels, 2]`. The paper leaves them where they are.
-    fn corrected(&self, u: &Update<Mlp>, round: &Round) -> MixtureMoved {
+    fn corrected<N: LevelEnergy>(
+        &self,
+        u: &Update<N>,
+        round: &Round,
+        network: &dyn Network,
+    ) -> MixtureMoved {
         let member = &u.data.member;
         let correction = Correction {
             generator: &self.generator,
-            network: &Perceptron::new(&self.network.shape, &self.network.flat),
+            network,
             model: u.model,
             forward: &self.forward,
             above: &round.above,
@@ -157,7 +221,7 @@ impl Ddaebm {
             deviation: of_level(member, &self.reach),
         };
         let step = of_level(member, &u.steps.clone().unsqueeze());
-        let Corrected { x, accepted } = correction.run(round.fake.clone().inner(), &step, u);
+        let Corrected { x, accepted } = correction.run(round.fake.clone(), &step, u);
         let trail = x.clone().unsqueeze();
         let moved = MixtureMoved::of(Moved { trail, x, accepted }, member.clone());
         match u.correction {
@@ -172,66 +236,101 @@ impl Ddaebm {
 
     /// The loss of generator and posterior (notes, 2.2): energy (a), entropy bound (b), and with
     /// Jeffrey the two terms of the ELBO, reconstruction (c) and latent divergence (d).
-    fn loss(&self, u: &Update<Mlp>, model: &Mlp, round: &Round, encoder: &Perceptron) -> Tensor<1> {
-        let [n, _] = u.data.x.dims();
+    fn lose<N: LevelEnergy>(
+        &self,
+        u: &Update<N>,
+        model: &N,
+        round: &Round,
+        [network, encoder]: [&dyn Network; 2],
+    ) -> Lost {
+        let [n, d] = u.data.x.dims();
         let member = &u.data.member;
-        let energy = model.at(member.clone());
-        let conditional = self.forward.given(&energy, member, round.above.clone());
-        // (a) has its value without the graph, and its gradient by the energy's own in the fake.
-        let still = round.fake.clone().inner();
-        let (energy, slope) = conditional.energy_and_grad(still.clone());
-        let moved = (round.fake.clone() - still.autodiff()) * slope.autodiff();
-        let mut loss = energy.sum().autodiff() + moved.sum();
-
-        let tracked = |t: &Tensor<2>| t.clone().autodiff();
-        let (x, above, member) = (tracked(&u.data.x), tracked(&round.above), tracked(member));
+        let Round {
+            above,
+            latent,
+            fake,
+        } = round;
         let latents = self.generator.latents;
-        let encode = |x: Tensor<2>| {
-            let input = Tensor::cat(vec![x, above.clone(), member.clone()], 1);
-            let out = encoder.forward(input);
-            let mean = out.clone().slice([0..n, 0..latents]);
-            (mean, out.slice([0..n, latents..2 * latents]))
+        let pair = |x: &Tensor<2>| Inputs {
+            x: Tensor::cat(vec![x.clone(), above.clone()], 1),
+            latent: None,
+            member: member.clone(),
         };
-        if self.posterior && u.entropy > 0.0 {
-            let (mean, log_variance) = encode(round.fake.clone());
-            loss = loss + latent_miss(tracked(&round.latent), mean, log_variance) * u.entropy;
-        }
-        if self.jeffrey {
-            let latent = if self.posterior {
-                let (mean, log_variance) = encode(x.clone());
-                loss = loss + latent_divergence(mean.clone(), log_variance.clone());
-                let key = [u.seed, u.iteration];
-                let z = self
-                    .generator
-                    .latent(Stream::PosteriorLatent, key, n, u.device);
-                mean + z.autodiff() * (log_variance * 0.5).exp()
-            } else {
-                tracked(&round.latent)
-            };
-            let mean = self
-                .generator
-                .mean(&round.network, &above, &latent, &member);
-            let variance = of_level(&u.data.member, &self.variance).autodiff();
-            loss = loss + reconstruction(x, mean, variance);
-        }
-        loss / n as f32
-    }
+        let mean_of = |out: &Tensor<2>| out.clone().slice([0..n, 0..latents]);
+        let log_variance_of = |out: &Tensor<2>| out.clone().slice([0..n, latents..2 * latents]);
 
-    /// The generator at its averaged weights, for sampling.
-    fn averaged(&self) -> Perceptron {
-        Perceptron::new(&self.network.shape, &self.network.average)
+        let energy = model.at(member.clone());
+        let conditional = self.forward.given(&energy, member, above.clone());
+        let (energy, mut by_fake) = conditional.energy_and_grad(fake.clone());
+        let (mut loss, mut by_encoder) = (energy.sum(), None);
+        if self.rules.posterior && u.entropy > 0.0 {
+            let (out, back) = encoder.through(&pair(fake));
+            let (miss, seed) = derive(out, |out| {
+                let drawn = latent.clone().autodiff();
+                latent_miss(drawn, mean_of(&out), log_variance_of(&out)) * u.entropy
+            });
+            let pulled = back(seed);
+            loss = loss + miss;
+            by_fake = by_fake + pulled.x.slice([0..n, 0..d]);
+            by_encoder = plus(by_encoder, pulled.parameters);
+        }
+        let share = self.generator.share(member);
+        let (_, back) = network.through(&self.generator.inputs(above, latent, member));
+        let mut by_generator = back(by_fake * share.clone()).parameters;
+        if self.rules.jeffrey {
+            let found = self
+                .rules
+                .posterior
+                .then(|| encoder.through(&pair(&u.data.x)));
+            let key = [u.seed, u.iteration];
+            let spread = self
+                .generator
+                .latent(Stream::PosteriorLatent, key, n, u.device);
+            let guess = match &found {
+                Some((out, _)) => {
+                    mean_of(out) + spread.clone() * (log_variance_of(out) * 0.5).exp()
+                }
+                None => latent.clone(),
+            };
+            let (clean, back) = network.through(&self.generator.inputs(above, &guess, member));
+            let mean = self.generator.mean(clean, above, member);
+            let (miss, by_mean) = derive(mean, |mean| {
+                let variance = of_level(member, &self.variance).autodiff();
+                reconstruction(u.data.x.clone().autodiff(), mean, variance)
+            });
+            let pulled = back(by_mean * share);
+            loss = loss + miss;
+            by_generator = by_generator + pulled.parameters;
+            if let (Some((out, back)), Some(by_latent)) = (found, pulled.latent) {
+                let divergence =
+                    |out: &Tensor<2>| latent_divergence(mean_of(out), log_variance_of(out));
+                loss = loss + divergence(&out);
+                // The reconstruction reaches the posterior through the latent that it drew.
+                let (_, seed) = derive(out, |out| {
+                    let deviation = (log_variance_of(&out) * 0.5).exp();
+                    let drawn = mean_of(&out) + spread.autodiff() * deviation;
+                    divergence(&out) + (drawn * by_latent.autodiff()).sum()
+                });
+                by_encoder = plus(by_encoder, back(seed).parameters);
+            }
+        }
+        Lost {
+            loss: loss / n as f32,
+            by_generator: by_generator / n as f32,
+            by_encoder: by_encoder.map(|gradient| gradient / n as f32),
+        }
     }
 }
 
-impl Objective<Mlp> for Ddaebm {
+impl<N: Trainable> Objective<N> for Ddaebm {
     /// `mean E(x_k) - mean E(fake) + γ_k/2 mean |∂E/∂x_k|²`. The paper's penalty is on the gradient of
     /// the conditional log-density; its extra term has no weights in expectation (notes, 2.1).
-    fn descend(&mut self, u: &Update<Mlp>) -> Found {
+    fn descend(&mut self, u: &Update<N>) -> Found {
         let [n, _] = u.data.x.dims();
         let member = &u.data.member;
-        let network = Perceptron::tracked(&self.network.shape, &self.network.flat);
-        let round = self.round(u, network);
-        let fakes = self.corrected(u, &round);
+        let network = self.network.network();
+        let round = self.round(u, &*network);
+        let fakes = self.corrected(u, &round, &*network);
         self.round = Some(round);
         let weight = of_level(member, &self.penalty) / n as f64;
         let penalty = slopes(u.model, u.data, |_, grad| {
@@ -239,11 +338,13 @@ impl Objective<Mlp> for Ddaebm {
         });
         let linear = contrast(u.model, u.data, &fakes.chains);
 
-        if self.samples.is_none() || u.iteration.is_multiple_of(SHOW_EVERY) {
-            let key = [u.seed, u.iteration];
+        let due = self.samples.is_none() || u.iteration.is_multiple_of(SHOW_EVERY);
+        if self.rules.shown > 0 && due {
+            let (key, count) = ([u.seed, u.iteration], self.rules.shown);
+            let network = self.network.averaged();
             let drawn = self
                 .generator
-                .sample(&self.averaged(), key, SHOWN, u.device, |_, x, _| x);
+                .sample(&*network, key, count, u.device, |_, x, _| x);
             self.samples = Some(drawn);
         }
         let shown = self.samples.clone().map(|x| MixtureMoved {
@@ -257,25 +358,29 @@ impl Objective<Mlp> for Ddaebm {
         }
     }
 
-    fn respond(&mut self, u: &Update<Mlp>, model: &Mlp) {
-        let Some(round) = self.round.take() else {
-            return;
-        };
-        let encoder = Perceptron::tracked(&self.encoder.shape, &self.encoder.flat);
-        let mut gradients = self.loss(u, model, &round, &encoder).backward();
-        let by_generator = round.network.gradient(&mut gradients);
-        self.network.step(by_generator, u.other, u.clip, u.memory);
-        let by_encoder = encoder.gradient(&mut gradients);
-        self.encoder.step(by_encoder, u.other, u.clip, u.memory);
+    fn respond(&mut self, u: &Update<N>, model: &N) -> Option<Tensor<1>> {
+        let round = self.round.take()?;
+        let (network, encoder) = (self.network.network(), self.encoder.network());
+        let lost = self.lose(u, model, &round, [&*network, &*encoder]);
+        let players = [
+            (&mut self.network, Some(lost.by_generator)),
+            (&mut self.encoder, lost.by_encoder),
+        ];
+        for (player, gradient) in players {
+            let gradient = gradient.unwrap_or_else(|| player.flat.zeros_like());
+            player.step(gradient, u.other, u.clip, u.memory);
+        }
+        Some(lost.loss)
     }
 
-    fn generator(&self) -> Option<(&Generator, Perceptron)> {
-        Some((&self.generator, self.averaged()))
+    fn generator(&self) -> Option<(&Generator, Box<dyn Network>)> {
+        Some((&self.generator, self.network.averaged()))
     }
 
-    fn arrays(&self) -> Vec<Tensor<1>> {
-        let players = [&self.network, &self.encoder];
-        players.into_iter().flat_map(Player::arrays).collect()
+    fn arrays(&self) -> Vec<(String, Tensor<1>)> {
+        let players = PLAYERS.into_iter().zip([&self.network, &self.encoder]);
+        let of = |(name, player): (&str, &Player)| names(name).into_iter().zip(player.arrays());
+        players.flat_map(of).collect()
     }
 
     fn restore_arrays(&mut self, arrays: Vec<Tensor<1>>, steps: u64) {
@@ -289,17 +394,33 @@ impl Objective<Mlp> for Ddaebm {
     }
 }
 
-/// Name and length of each array of [`Objective::arrays`].
+/// The plane's networks: the generator's from x_{k+1}, latents and level to the clean point, and the
+/// posterior's from x_k, x_{k+1} and level to means and log variances of the latents.
+pub(super) fn shapes(settings: &Settings, schedule: &Schedule) -> [Shape; 2] {
+    let (latents, levels) = (settings.int(Key::LatentSize), schedule.levels());
+    [(2 + latents, 2), (4, 2 * latents)].map(|(read, outputs)| Shape {
+        inputs: read + levels,
+        outputs,
+        width: settings.int(Key::GeneratorWidth),
+        depth: DEPTH,
+    })
+}
+
+/// Names of the players in a checkpoint.
+const PLAYERS: [&str; 2] = ["generator", "posterior"];
+
+fn names(player: &str) -> [String; ARRAYS.len()] {
+    ARRAYS.map(|array| format!("{player}/{array}"))
+}
+
+/// Name and length of each array of [`Objective::arrays`] on the plane.
 pub(super) fn arrays(settings: &Settings, schedule: &Schedule) -> Vec<(String, usize)> {
-    let shapes = [
-        ("generator", Generator::shape(settings, schedule)),
-        ("posterior", Generator::posterior_shape(settings, schedule)),
-    ];
-    let of = |(player, shape): (&str, crate::energy::Shape)| {
-        let entries = shape.layout().parameters();
-        ARRAYS.map(|array| (format!("{player}/{array}"), entries))
+    let players = PLAYERS.into_iter().zip(shapes(settings, schedule));
+    let of = |(player, shape): (&str, Shape)| {
+        let entries = shape.parameters();
+        names(player).map(|name| (name, entries))
     };
-    shapes.into_iter().flat_map(of).collect()
+    players.flat_map(of).collect()
 }
 
 #[cfg(test)]

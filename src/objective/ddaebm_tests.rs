@@ -1,6 +1,6 @@
 use super::*;
 use crate::data::Density;
-use crate::energy::{Architecture, membership_of_labels};
+use crate::energy::{Architecture, Mlp, membership_of_labels};
 use crate::objective::tests::update;
 use crate::rng::Draws;
 use crate::sampler::Labelled;
@@ -39,7 +39,7 @@ impl Table {
         let noise = Draws::new(1, Stream::Test, 1).normals(2 * n);
         let x = schedule.diffuse(&clean, &labels, &noise);
         Self {
-            objective: Ddaebm::new(&s, &schedule, 0.01, &device),
+            objective: Ddaebm::of_points(&s, &schedule, 0.01, &device),
             model: Mlp::new(&architecture, &flat),
             flat,
             steps: Tensor::ones([schedule.levels()], &device),
@@ -68,13 +68,12 @@ impl Table {
     /// Loss of the second turn, and its gradients, at these weights of generator and posterior.
     fn second_turn(&self, flats: &[Tensor<1>; 2]) -> (f32, [Tensor<1>; 2]) {
         let (u, o) = (self.update(), &self.objective);
-        let round = o.round(&u, Perceptron::tracked(&o.network.shape, &flats[0]));
-        let encoder = Perceptron::tracked(&o.encoder.shape, &flats[1]);
-        let loss = o.loss(&u, &self.model, &round, &encoder);
-        let mut gradients = loss.backward();
-        let by_generator = round.network.gradient(&mut gradients);
-        let by_encoder = encoder.gradient(&mut gradients);
-        (values(loss.inner())[0], [by_generator, by_encoder])
+        let network = o.network.blueprint.build(&flats[0]);
+        let encoder = o.encoder.blueprint.build(&flats[1]);
+        let round = o.round(&u, &*network);
+        let lost = o.lose(&u, &self.model, &round, [&*network, &*encoder]);
+        let by_encoder = lost.by_encoder.unwrap_or_else(|| flats[1].zeros_like());
+        (values(lost.loss)[0], [lost.by_generator, by_encoder])
     }
 }
 
@@ -123,15 +122,19 @@ fn gradients_of_the_second_turn_match_finite_differences() {
 #[test]
 fn each_turn_moves_its_own_player_only() {
     let mut table = Table::set(&[]);
-    let before: Vec<_> = table.objective.arrays().into_iter().map(values).collect();
+    let arrays = |objective: &Ddaebm| -> Vec<Vec<f32>> {
+        let arrays = Objective::<Mlp>::arrays(objective).into_iter();
+        arrays.map(|(_, array)| values(array)).collect()
+    };
+    let before = arrays(&table.objective);
     let mut objective = std::mem::replace(&mut table.objective, Table::set(&[]).objective);
     let (flat, u) = (values(table.flat.clone()), table.update());
     objective.descend(&u);
-    let after: Vec<_> = objective.arrays().into_iter().map(values).collect();
+    let after = arrays(&objective);
     assert_eq!(before, after);
     objective.respond(&u, &table.model);
     assert_eq!(values(table.flat.clone()), flat);
-    let moved: Vec<_> = objective.arrays().into_iter().map(values).collect();
+    let moved = arrays(&objective);
     assert!(moved.iter().zip(&before).all(|(a, b)| a != b));
 }
 

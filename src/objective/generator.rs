@@ -5,22 +5,19 @@
 
 use super::conditional::{of_level, per_level};
 use crate::diffusion::Schedule;
-use crate::energy::{Perceptron, Shape, membership_of};
+use crate::energy::{Inputs, Network, membership_of};
 use crate::rng::{Draws, Stream};
 use crate::sampler::Labelled;
-use crate::settings::{Key, Settings};
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// Keys of draws that one sample takes, a level each: more than there are levels.
 pub(crate) const KEYS: u64 = 64;
 
-/// Hidden layers of the generator and of the variational posterior.
-const DEPTH: usize = 3;
-
-/// Everything about the generator but its weights.
+/// Everything about the generator but its network.
 #[derive(Clone)]
 pub struct Generator {
-    pub shape: Shape,
+    /// Numbers of a point, d.
+    numbers: usize,
     /// Number of latents, and whether they are drawn at all or stay zero.
     pub latents: usize,
     pub drawn: bool,
@@ -31,21 +28,21 @@ pub struct Generator {
     deviation: Tensor<2>,
 }
 
-/// Latents and noise of one call, `[n, latents]` and `[n, 2]`.
+/// Latents and noise of one call, `[n, latents]` and `[n, d]`.
 pub struct GeneratorNoise {
     pub latent: Tensor<2>,
     pub noise: Tensor<2>,
 }
 
 impl Generator {
-    pub fn new(settings: &Settings, schedule: &Schedule, device: &Device) -> Self {
+    /// A generator of points of so many numbers, from so many latents.
+    pub fn new(schedule: &Schedule, [numbers, latents]: [usize; 2], device: &Device) -> Self {
         let levels = schedule.levels();
-        let latents = settings.int(Key::LatentSize);
         let row = |of: &dyn Fn(usize) -> f64| per_level(levels, of, device);
         Self {
-            shape: Self::shape(settings, schedule),
+            numbers,
             latents,
-            drawn: settings.on(Key::Latent),
+            drawn: true,
             levels,
             clean: row(&|k| schedule.posterior(k).clean),
             noisy: row(&|k| schedule.posterior(k).noisy),
@@ -59,24 +56,9 @@ impl Generator {
         }
     }
 
-    /// From x_{k+1}, latents and level to the clean point.
-    pub fn shape(settings: &Settings, schedule: &Schedule) -> Shape {
-        Shape {
-            inputs: 2 + settings.int(Key::LatentSize) + schedule.levels(),
-            outputs: 2,
-            width: settings.int(Key::GeneratorWidth),
-            depth: DEPTH,
-        }
-    }
-
-    /// From x_k, x_{k+1} and level to means and log variances of the latents.
-    pub fn posterior_shape(settings: &Settings, schedule: &Schedule) -> Shape {
-        Shape {
-            inputs: 4 + schedule.levels(),
-            outputs: 2 * settings.int(Key::LatentSize),
-            width: settings.int(Key::GeneratorWidth),
-            depth: DEPTH,
-        }
+    /// The same with its latents at zero unless they are `drawn`.
+    pub fn with_latents(self, drawn: bool) -> Self {
+        Self { drawn, ..self }
     }
 
     /// Draws for `n` calls.
@@ -88,10 +70,9 @@ impl Generator {
         n: usize,
         device: &Device,
     ) -> GeneratorNoise {
-        let z = Draws::new(seed, noise, step).normals(2 * n);
         GeneratorNoise {
             latent: self.latent(latent, [seed, step], n, device),
-            noise: Tensor::from_data(TensorData::new(z, [n, 2]), device),
+            noise: self.normals(&Draws::new(seed, noise, step), n, device),
         }
     }
 
@@ -107,33 +88,42 @@ impl Generator {
         }
     }
 
-    /// Mean of x_k `[n, 2]` given x_{k+1} `[n, 2]`, latents and levels `[n, levels]`.
-    pub fn mean(
-        &self,
-        network: &Perceptron,
-        above: &Tensor<2>,
-        latent: &Tensor<2>,
-        member: &Tensor<2>,
-    ) -> Tensor<2> {
-        let input = Tensor::cat(vec![above.clone(), latent.clone(), member.clone()], 1);
-        let tracked = |row: &Tensor<2>| match above.is_autodiff() {
-            true => row.clone().autodiff(),
-            false => row.clone(),
-        };
-        let clean = of_level(member, &tracked(&self.clean));
-        let noisy = of_level(member, &tracked(&self.noisy));
-        network.forward(input) * clean + above.clone() * noisy
+    /// Standard normals `[n, d]`.
+    fn normals(&self, draws: &Draws, n: usize, device: &Device) -> Tensor<2> {
+        let z = draws.normals(self.numbers * n);
+        Tensor::from_data(TensorData::new(z, [n, self.numbers]), device)
     }
 
-    /// A draw of x_k `[n, 2]` given x_{k+1} `[n, 2]` and levels `[n, levels]`.
+    /// What the network reads: x_{k+1} `[n, d]`, latents and levels `[n, levels]`.
+    pub fn inputs(&self, above: &Tensor<2>, latent: &Tensor<2>, member: &Tensor<2>) -> Inputs {
+        Inputs {
+            x: above.clone(),
+            latent: Some(latent.clone()),
+            member: member.clone(),
+        }
+    }
+
+    /// Mean of x_k `[n, d]` given x_{k+1} and the network's guess of the clean point `[n, d]`.
+    pub fn mean(&self, guess: Tensor<2>, above: &Tensor<2>, member: &Tensor<2>) -> Tensor<2> {
+        guess * self.share(member) + above.clone() * of_level(member, &self.noisy)
+    }
+
+    /// How much of the mean is the clean guess, `[n, 1]`.
+    pub fn share(&self, member: &Tensor<2>) -> Tensor<2> {
+        of_level(member, &self.clean)
+    }
+
+    /// A draw of x_k `[n, d]` given x_{k+1} `[n, d]` and levels `[n, levels]`, and the clean guess.
     pub fn call(
         &self,
-        network: &Perceptron,
+        network: &dyn Network,
         above: &Tensor<2>,
         draws: GeneratorNoise,
         member: &Tensor<2>,
-    ) -> Tensor<2> {
-        self.mean(network, above, &draws.latent, member) + draws.noise * self.deviation(member)
+    ) -> (Tensor<2>, Tensor<2>) {
+        let guess = network.output(&self.inputs(above, &draws.latent, member));
+        let mean = self.mean(guess.clone(), above, member);
+        (mean + draws.noise * self.deviation(member), guess)
     }
 
     /// Deviation of the noise added at each row's level, `[n, 1]`.
@@ -141,26 +131,37 @@ impl Generator {
         of_level(member, &self.deviation)
     }
 
-    /// Samples of level 0 `[n, 2]` by one call a level from pure noise; `polish` may move the points
+    /// One draw of level `k` for each x_{k+1} `[n, d]`, with the clean guess; `[seed, step]` keys it.
+    pub fn step(
+        &self,
+        network: &dyn Network,
+        [seed, step]: [u64; 2],
+        k: usize,
+        above: &Tensor<2>,
+    ) -> (Tensor<2>, Tensor<2>) {
+        let ([n, _], device) = (above.dims(), above.device());
+        let streams = [Stream::SampleLatent, Stream::SampleNoise];
+        let draws = self.noise(seed, streams, step * KEYS + k as u64, n, &device);
+        let member = membership_of(k, self.levels, n, &device);
+        self.call(network, above, draws, &member)
+    }
+
+    /// Samples of level 0 `[n, d]` by one call a level from pure noise; `polish` may move the points
     /// of each level on, given the points above them.
     pub fn sample(
         &self,
-        network: &Perceptron,
+        network: &dyn Network,
         [seed, step]: [u64; 2],
         n: usize,
         device: &Device,
         mut polish: impl FnMut(usize, Tensor<2>, Tensor<2>) -> Tensor<2>,
     ) -> Tensor<2> {
-        let start = Draws::new(seed, Stream::GeneratorStart, step).normals(2 * n);
-        let mut x = Tensor::<2>::from_data(TensorData::new(start, [n, 2]), device);
-        for k in (0..self.levels).rev() {
-            let streams = [Stream::SampleLatent, Stream::SampleNoise];
-            let draws = self.noise(seed, streams, step * KEYS + k as u64, n, device);
-            let member = membership_of(k, self.levels, n, device);
-            let below = self.call(network, &x, draws, &member);
-            x = polish(k, below, x);
-        }
-        x
+        let draws = Draws::new(seed, Stream::GeneratorStart, step);
+        let start = self.normals(&draws, n, device);
+        (0..self.levels).rev().fold(start, |x, k| {
+            let (below, _) = self.step(network, [seed, step], k, &x);
+            polish(k, below, x)
+        })
     }
 
     /// Samples as chains that all stand at level 0.

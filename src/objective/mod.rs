@@ -29,7 +29,7 @@ pub use buffer::ReplayBuffer;
 pub use conditional::{Conditional, ForwardStep, recover};
 pub use contrast::{Contrast, contrast, differentiate, slopes, weigh};
 pub use dcd::{Diffusion, antithetic, stein};
-pub use ddaebm::{flattening, latent_divergence, latent_miss, penalty_for, reconstruction};
+pub use ddaebm::{Rules, flattening, latent_divergence, latent_miss, penalty_for, reconstruction};
 pub use dsm::denoising;
 pub use energy_discrepancy::{Ranking, candidates};
 pub(crate) use generator::KEYS;
@@ -40,12 +40,14 @@ pub use ssm::sliced;
 
 use crate::data::Density;
 use crate::diffusion::Schedule;
-use crate::energy::{Mlp, Perceptron, Trainable, membership_of_labels};
+use crate::energy::{Blueprint, Mlp, Network, Trainable, membership_of_labels};
 use crate::rng::{Draws, Stream};
 use crate::sampler::{JumpKind, Kernel, Labelled, MixtureMoved};
 use crate::settings::{Key, Settings};
 use burn::tensor::{Device, Tensor, TensorData};
+use ddaebm::Ddaebm;
 use follow::{ChainFree, Loss};
+use std::rc::Rc;
 
 /// What an objective may use at one iteration.
 pub struct Update<'a, N> {
@@ -116,8 +118,10 @@ pub trait Objective<N> {
     /// The loss of one update, and its gradient.
     fn descend(&mut self, update: &Update<N>) -> Found;
 
-    /// The turn of the other networks, against the energy after its step.
-    fn respond(&mut self, _update: &Update<N>, _model: &N) {}
+    /// The turn of the other networks, against the energy after its step, and their loss `[1]`.
+    fn respond(&mut self, _update: &Update<N>, _model: &N) -> Option<Tensor<1>> {
+        None
+    }
 
     /// The chains that persist between iterations, if any do.
     fn buffer(&self) -> Option<&ReplayBuffer> {
@@ -128,20 +132,20 @@ pub trait Objective<N> {
     fn restore(&mut self, _buffer: ReplayBuffer) {}
 
     /// A trained sampler, if the method has one.
-    fn generator(&self) -> Option<(&Generator, Perceptron)> {
+    fn generator(&self) -> Option<(&Generator, Box<dyn Network>)> {
         None
     }
 
-    /// Everything else that a checkpoint must hold, in the order of [`arrays`].
-    fn arrays(&self) -> Vec<Tensor<1>> {
+    /// Everything else that a checkpoint must hold, by name, in an order of its own.
+    fn arrays(&self) -> Vec<(String, Tensor<1>)> {
         Vec::new()
     }
 
-    /// Puts [`Objective::arrays`] back, after `steps` iterations.
+    /// Puts [`Objective::arrays`] back, in their order, after `steps` iterations.
     fn restore_arrays(&mut self, _arrays: Vec<Tensor<1>>, _steps: u64) {}
 }
 
-/// Name and length of each of an objective's own arrays.
+/// Name and length of each of the own arrays of an objective on the plane.
 pub fn arrays(settings: &Settings) -> Vec<(String, usize)> {
     match settings.choice(Key::Method) {
         "ddaebm" => ddaebm::arrays(settings, &Schedule::from_settings(settings)),
@@ -253,7 +257,7 @@ pub fn objective(
         }),
         "ddaebm" => {
             let finest = density.finest_variance();
-            Box::new(ddaebm::Ddaebm::new(settings, schedule, finest, device))
+            Box::new(Ddaebm::of_points(settings, schedule, finest, device))
         }
         _ => Box::new(da_ebm::DaEbm {
             start,
@@ -281,6 +285,20 @@ pub fn joint<N: Trainable>(buffer: ReplayBuffer) -> Box<dyn Objective<N>> {
         start: Start::Noise,
         buffer,
     })
+}
+
+/// DDAEBM's game of an energy with these networks of the generator and of the posterior.
+pub fn adversarial<N: Trainable>(
+    generator: Generator,
+    networks: [Rc<dyn Blueprint>; 2],
+    rules: Rules,
+    schedule: &Schedule,
+    seed: u64,
+    device: &Device,
+) -> Box<dyn Objective<N>> {
+    Box::new(Ddaebm::new(
+        generator, networks, rules, schedule, seed, device,
+    ))
 }
 
 /// Fresh persistent chains, in equal blocks of labels as in DA-EBM's released code.

@@ -3,12 +3,13 @@
 //! Invariant: every player takes one step an iteration, so one count of steps serves them all.
 
 use super::{Adam, AdamSettings, averaged, clip_to_norm};
-use crate::energy::Shape;
+use crate::energy::{Blueprint, Network};
 use crate::rng::Stream;
 use burn::tensor::{Device, Tensor};
+use std::rc::Rc;
 
 pub(super) struct Player {
-    pub shape: Shape,
+    pub blueprint: Rc<dyn Blueprint>,
     pub flat: Tensor<1>,
     adam: Adam,
     /// Running average of the weights.
@@ -19,15 +20,25 @@ pub(super) struct Player {
 pub(super) const ARRAYS: [&str; 4] = ["weights", "first", "second", "average"];
 
 impl Player {
-    pub fn new(shape: Shape, seed: u64, stream: Stream, device: &Device) -> Self {
-        let weights = shape.init(seed, stream);
+    pub fn new(blueprint: Rc<dyn Blueprint>, seed: u64, stream: Stream, device: &Device) -> Self {
+        let weights = blueprint.init(seed, stream);
         let flat = Tensor::from_data(weights.as_slice(), device);
         Self {
             adam: Adam::new(weights.len(), device),
             average: flat.clone(),
             flat,
-            shape,
+            blueprint,
         }
+    }
+
+    /// The network at its present weights.
+    pub fn network(&self) -> Box<dyn Network> {
+        self.blueprint.build(&self.flat)
+    }
+
+    /// The network at its averaged weights.
+    pub fn averaged(&self) -> Box<dyn Network> {
+        self.blueprint.build(&self.average)
     }
 
     pub fn step(&mut self, gradient: Tensor<1>, adam: AdamSettings, clip: f64, memory: f64) {

@@ -22,6 +22,7 @@ pub enum ImageKey {
     Level,
     Transitions,
     Adjusted,
+    Refine,
     Picture,
     Filter,
     Fit,
@@ -45,7 +46,7 @@ pub struct ImageRow {
 }
 
 /// Ways to draw samples.
-pub const IMAGE_SAMPLERS: &[&str] = &["ancestral", "annealed", "langevin", "mixture"];
+pub const IMAGE_SAMPLERS: &[&str] = &["ancestral", "annealed", "langevin", "mixture", "generator"];
 
 const fn row(
     key: ImageKey,
@@ -83,24 +84,24 @@ impl ImageRow {
 /// The table; `IMAGE_TABLE[key as usize].key == key`.
 pub const IMAGE_TABLE: &[ImageRow] = &[
     row(ImageKey::Sampler, "sampler", "Sampler", Kind::Choice(IMAGE_SAMPLERS), Value::Choice(0))
-        .help("How images are drawn from the energy: level by level along the noise's way back, by Langevin steps at every level, by a long chain at one level, or by chains that walk over the levels."),
+        .help("How images are drawn from the energy: level by level along the noise's way back, by Langevin steps at every level, by a long chain at one level, by chains that walk over the levels, or by a trained generator."),
     row(ImageKey::Count, "n", "Images", Kind::Int { min: 1, max: 64 }, Value::Int(16))
         .help("How many are drawn together. Time grows with the number; sixteen fill the CPU's lanes."),
     row(ImageKey::Seed, "seed", "Seed", Kind::Int { min: 0, max: u32::MAX as i64 }, Value::Int(1))
         .help("Decides every draw: the same seed, settings and model give the same images."),
     row(ImageKey::Interpolate, "interpolate", "From one seed to another", Kind::Switch, Value::Switch(false))
         .help("Every image starts from a blend of two seeds' noise, the first from one and the last from the other, with the same draws on the way.")
-        .of(&["ancestral", "annealed"]),
+        .of(&["ancestral", "annealed", "generator"]),
     row(ImageKey::Second, "second", "Other seed", Kind::Int { min: 0, max: u32::MAX as i64 }, Value::Int(2))
         .help("The seed whose noise the last image starts from.")
-        .of(&["ancestral", "annealed"]),
+        .of(&["ancestral", "annealed", "generator"]),
     row(ImageKey::Steps, "steps", "Steps a level", Kind::Int { min: 1, max: 100 }, Value::Int(4))
         .help("Langevin steps at each noise level; for the walk over levels, steps between two draws of the level.")
         .of(&["annealed", "mixture"]),
     row(ImageKey::StepSize, "step", "Step size", Kind::Float { min: 1e-3, max: 1.0, log: true }, Value::Float(0.3))
         .unit("× noise")
         .help("Deviation of a Langevin step in units of the level's noise: larger is faster, and worse.")
-        .of(&["annealed", "langevin", "mixture"]),
+        .of(&["annealed", "langevin", "mixture", "generator"]),
     row(ImageKey::Start, "start", "Start from", Kind::Choice(&["noise", "samples", "own"]), Value::Choice(1))
         .help("Where the chains begin: at the level's noise, at the images drawn last, or at images of your own. Chains that leave real images behind show what the energy thinks of them.")
         .of(&["langevin"]),
@@ -112,7 +113,10 @@ pub const IMAGE_TABLE: &[ImageRow] = &[
         .of(&["langevin", "mixture"]),
     row(ImageKey::Adjusted, "mala", "Accept or reject", Kind::Switch, Value::Switch(true))
         .help("With the test of Metropolis and Hastings (MALA) the chain leaves exp(-E) as it is; without, every step is taken.")
-        .of(&["langevin", "mixture"]),
+        .of(&["langevin", "mixture", "generator"]),
+    row(ImageKey::Refine, "refine", "Langevin steps after a call", Kind::Int { min: 0, max: 100 }, Value::Int(0))
+        .help("After each call of the generator, steps on the energy of the level given the noisier image above it.")
+        .of(&["generator"]),
     row(ImageKey::Picture, "show", "Show", Kind::Choice(&["guess", "state"]), Value::Choice(0))
         .help("The clean image that the model guesses behind the noise, or the noisy image itself."),
     row(ImageKey::Filter, "filter", "Resample by", Kind::Choice(&["area", "lanczos"]), Value::Choice(0))
@@ -212,7 +216,14 @@ impl ImageSettings {
     pub fn relevant(&self, key: ImageKey) -> bool {
         let samplers = key.row().samplers;
         let belongs = samplers.is_empty() || samplers.contains(&self.choice(ImageKey::Sampler));
-        belongs && (key != ImageKey::Second || self.on(ImageKey::Interpolate))
+        let refines =
+            self.choice(ImageKey::Sampler) != "generator" || self.int(ImageKey::Refine) > 0;
+        belongs
+            && match key {
+                ImageKey::Second => self.on(ImageKey::Interpolate),
+                ImageKey::StepSize | ImageKey::Adjusted => refines,
+                _ => true,
+            }
     }
 
     /// Evaluations of energy and gradient for each image, with a model of so many levels.
@@ -222,6 +233,8 @@ impl ImageSettings {
         let transitions = self.int(ImageKey::Transitions) as u64;
         match self.choice(ImageKey::Sampler) {
             "ancestral" => levels + 1,
+            // A call and a reading take two thirds of a gradient's time.
+            "generator" => levels * (1 + self.int(ImageKey::Refine) as u64),
             "annealed" => levels * steps + 2,
             // Energies of all levels cost a third of a gradient each.
             "mixture" => transitions * (steps + 2 + levels.div_ceil(3)),

@@ -14,4 +14,4 @@ mod spec;
 pub use file::{Array, WeightsError, WeightsFile};
 #[cfg(feature = "compute")]
 pub use hash::{Sha256, sha256};
-pub use spec::{Method, ModelSpec, NetworkSpec, NoiseSpec};
+pub use spec::{GeneratorSpec, Method, ModelSpec, NetworkSpec, NoiseSpec};

@@ -11,6 +11,29 @@ pub enum Method {
     Dcd,
     /// Persistent training of one energy over images and levels (arXiv 2304.10707).
     DaEbm,
+    /// An energy against a generator at each denoising step (arXiv 2403.01666).
+    Ddaebm,
+}
+
+impl Method {
+    /// The sampler that comes with the method, by its name in the settings.
+    pub fn sampler(self) -> &'static str {
+        match self {
+            Self::Dcd => "annealed",
+            Self::DaEbm => "mixture",
+            Self::Ddaebm => "generator",
+        }
+    }
+
+    /// Whether its models can be drawn from by a sampler. Chains that walk over levels need levels with one
+    /// normalising constant, which only DA-EBM trains.
+    pub fn allows(self, sampler: &str) -> bool {
+        match sampler {
+            "mixture" => self == Self::DaEbm,
+            "generator" => self == Self::Ddaebm,
+            _ => true,
+        }
+    }
 }
 
 /// The network between image and energy.
@@ -21,13 +44,33 @@ pub enum NetworkSpec {
     Reconstruction { channels: Vec<usize>, blocks: usize },
     /// `½ |x - h(x, t)|²/σ_t²` with a U-Net preconditioned for the level's noise.
     Denoiser { channels: Vec<usize>, blocks: usize },
-    /// A residual network with a sum-pool head.
+    /// A Gaussian's energy at each level and a residual network with a sum-pool head.
     Residual { channels: Vec<usize>, blocks: usize },
 }
 
 /// Most channels and blocks of a network: what a visitor's file may ask for.
 const MOST_CHANNELS: usize = 256;
 const MOST_BLOCKS: usize = 8;
+
+/// Most sizes of maps: from 32 by 32 down to 2 by 2.
+const MOST_SIZES: usize = 5;
+
+fn check_channels(channels: &[usize], most: usize) -> Result<(), String> {
+    let fits = |c: &usize| (4..=MOST_CHANNELS).contains(c) && c.is_multiple_of(4);
+    match (1..=most).contains(&channels.len()) && channels.iter().all(fits) {
+        true => Ok(()),
+        false => Err(format!(
+            "channels are one to {most} multiples of 4, {MOST_CHANNELS} at most"
+        )),
+    }
+}
+
+fn check_blocks(blocks: usize) -> Result<(), String> {
+    match (1..=MOST_BLOCKS).contains(&blocks) {
+        true => Ok(()),
+        false => Err(format!("blocks are 1 to {MOST_BLOCKS}")),
+    }
+}
 
 impl NetworkSpec {
     /// Puts other channels in place, one for each size of the maps.
@@ -36,12 +79,7 @@ impl NetworkSpec {
     /// If they make no network: none or too many sizes, or numbers of channels that groups of four do
     /// not fill.
     pub fn set_channels(&mut self, new: Vec<usize>) -> Result<(), String> {
-        let fits = |c: &usize| (4..=MOST_CHANNELS).contains(c) && c.is_multiple_of(4);
-        if !(1..=5).contains(&new.len()) || !new.iter().all(fits) {
-            return Err(format!(
-                "channels are one to five multiples of 4, {MOST_CHANNELS} at most"
-            ));
-        }
+        check_channels(&new, MOST_SIZES)?;
         let (channels, _) = self.widths();
         *channels = new;
         Ok(())
@@ -52,9 +90,7 @@ impl NetworkSpec {
     /// # Errors
     /// If there are none or too many.
     pub fn set_blocks(&mut self, new: usize) -> Result<(), String> {
-        if !(1..=MOST_BLOCKS).contains(&new) {
-            return Err(format!("blocks are 1 to {MOST_BLOCKS}"));
-        }
+        check_blocks(new)?;
         let (_, blocks) = self.widths();
         *blocks = new;
         Ok(())
@@ -65,6 +101,30 @@ impl NetworkSpec {
             Self::Reconstruction { channels, blocks }
             | Self::Denoiser { channels, blocks }
             | Self::Residual { channels, blocks } => (channels, blocks),
+        }
+    }
+}
+
+/// DDAEBM's other networks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GeneratorSpec {
+    /// The generator's U-Net.
+    pub channels: Vec<usize>,
+    pub blocks: usize,
+    /// Number of latents.
+    pub latents: usize,
+    /// Channels of the variational posterior, at each size.
+    pub posterior: Vec<usize>,
+}
+
+impl GeneratorSpec {
+    fn check(&self) -> Result<(), String> {
+        check_channels(&self.channels, MOST_SIZES)?;
+        check_channels(&self.posterior, MOST_SIZES + 1)?;
+        check_blocks(self.blocks)?;
+        match (1..=MOST_CHANNELS).contains(&self.latents) {
+            true => Ok(()),
+            false => Err(format!("latents are 1 to {MOST_CHANNELS}")),
         }
     }
 }
@@ -81,6 +141,8 @@ pub enum NoiseSpec {
     },
     /// DA-EBM's ramp of step deviations.
     Ramp { steps: usize, first: f64, last: f64 },
+    /// DDAEBM's variance-preserving steps, with rates from `least` to `most`; no energy at the noisiest level.
+    Vp { steps: usize, least: f64, most: f64 },
 }
 
 impl NoiseSpec {
@@ -92,6 +154,7 @@ impl NoiseSpec {
                 most,
             } => Schedule::ve(levels, least, most),
             Self::Ramp { steps, first, last } => Schedule::cumulative_ramp(steps, first, last),
+            Self::Vp { steps, least, most } => Schedule::vp(steps, [least, most]).without_last(),
         }
     }
 }
@@ -102,6 +165,9 @@ pub struct ModelSpec {
     pub name: String,
     pub method: Method,
     pub network: NetworkSpec,
+    /// Only of DDAEBM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator: Option<GeneratorSpec>,
     pub noise: NoiseSpec,
 }
 
@@ -124,6 +190,11 @@ impl ModelSpec {
         let (channels, blocks) = (channels.clone(), *blocks);
         network.set_channels(channels)?;
         network.set_blocks(blocks)?;
+        match (&self.generator, self.method) {
+            (Some(generator), Method::Ddaebm) => generator.check()?,
+            (None, Method::Dcd | Method::DaEbm) => {}
+            _ => return Err("a generator belongs to DDAEBM and to nothing else".into()),
+        }
         let (levels, numbers) = match self.noise {
             NoiseSpec::Ve {
                 levels,
@@ -131,6 +202,7 @@ impl ModelSpec {
                 most,
             } => (levels, [least, most]),
             NoiseSpec::Ramp { steps, first, last } => (steps, [first, last]),
+            NoiseSpec::Vp { steps, least, most } => (steps, [least, most]),
         };
         if !(2..=MOST_LEVELS).contains(&levels) {
             return Err(format!("noise levels are 2 to {MOST_LEVELS}"));
@@ -142,7 +214,7 @@ impl ModelSpec {
     }
 
     /// The models that can be trained by name.
-    pub const NAMES: [&str; 2] = ["dcd-cifar", "da-ebm-cifar"];
+    pub const NAMES: [&str; 3] = ["dcd-cifar", "da-ebm-cifar", "ddaebm-cifar"];
 
     /// A model by its name.
     pub fn named(name: &str) -> Option<Self> {
@@ -171,12 +243,31 @@ impl ModelSpec {
                     last: 0.12,
                 },
             ),
+            "ddaebm-cifar" => (
+                Method::Ddaebm,
+                NetworkSpec::Reconstruction {
+                    channels: vec![24, 48, 64],
+                    blocks: 1,
+                },
+                NoiseSpec::Vp {
+                    steps: 4,
+                    least: 0.1,
+                    most: 20.0,
+                },
+            ),
             _ => return None,
         };
+        let generator = (method == Method::Ddaebm).then(|| GeneratorSpec {
+            channels: vec![24, 48, 64],
+            blocks: 1,
+            latents: 32,
+            posterior: vec![16, 32, 64, 64, 64, 64],
+        });
         Some(Self {
             name: name.into(),
             method,
             network,
+            generator,
             noise,
         })
     }

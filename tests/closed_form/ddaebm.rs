@@ -5,7 +5,7 @@ use super::Checks;
 use super::gaussian::{BATCH, Estimate, Gaussian, batches, mean, normals, number, read, squared};
 use basin::diffusion::Schedule;
 use basin::energy::{
-    Activation, Architecture, Energy, LevelEnergy, Mlp, Perceptron, membership_of,
+    Activation, Architecture, Blueprint, Energy, LevelEnergy, Mlp, Shape, membership_of,
 };
 use basin::metric::truth2d::kl;
 use basin::objective::{
@@ -40,14 +40,20 @@ async fn oracle(c: &mut Checks, device: &Device) {
         .settings();
     settings.set_text(Key::Levels, "4").unwrap();
     let schedule = Schedule::from_settings(&settings);
-    let generator = Generator::new(&settings, &schedule, device);
+    let generator = Generator::new(&schedule, [2, 2], device);
+    let shape = Shape {
+        inputs: 8,
+        outputs: 2,
+        width: 8,
+        depth: 2,
+    };
     // Whatever its inputs, this network answers with its last layer's bias.
     let clean = [0.8, -0.3];
-    let mut weights = vec![0.0; generator.shape.layout().parameters()];
+    let mut weights = vec![0.0; shape.parameters()];
     let last = weights.len() - clean.len();
     weights[last..].copy_from_slice(&clean);
     let weights = Tensor::from_data(weights.as_slice(), device);
-    let network = Perceptron::new(&generator.shape, &weights);
+    let network = shape.build(&weights);
     let n = 2_000;
     let x0 = Tensor::<2>::from_data([clean], device);
     for k in 0..4 {
@@ -59,7 +65,7 @@ async fn oracle(c: &mut Checks, device: &Device) {
                 latent: normals(n, 22 + k as u64, device),
                 noise: normals(n, step + k as u64, device),
             };
-            generator.call(&network, &above, draws, &member)
+            generator.call(&*network, &above, draws, &member).0
         };
         let x = call(12);
         let apart = call(82) - x.clone();

@@ -7,10 +7,9 @@
 use crate::arguments;
 use crate::train2d::watch_for_ctrl_c;
 use basin::data::files;
-use basin::data::images::{Images, NUMBERS};
+use basin::data::images::Images;
 use basin::engine::block_on;
 use basin::engine::images::{Progress, Snapshot, TrainImages, TrainSpec};
-use basin::sampler::ancestral;
 use basin::weights::{Method, ModelSpec, WeightsFile};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::json;
@@ -93,6 +92,11 @@ pub fn command() -> Command {
                 "DA-EBM: proposal deviation in units of a level's own noise, at first",
             ),
             count("buffer", "DA-EBM: number of persistent chains"),
+            number("penalty", "DDAEBM: weight of the gradient penalty"),
+            number(
+                "generator-rate",
+                "DDAEBM: learning rate of the generator in units of the energy's",
+            ),
             count("report-every", "Iterations between two reports").default_value("25"),
             count("save-every", "Seconds between two checkpoints").default_value("120"),
             flag("grid-every")
@@ -234,10 +238,17 @@ fn spec(matches: &ArgMatches) -> Result<TrainSpec, String> {
         .map_or("", String::as_str);
     let mut model = ModelSpec::named(name).ok_or_else(|| format!("there is no model {name:?}"))?;
     if let Some(channels) = matches.get_many::<usize>("channels") {
-        model.network.set_channels(channels.copied().collect())?;
+        let channels: Vec<usize> = channels.copied().collect();
+        model.network.set_channels(channels.clone())?;
+        if let Some(generator) = &mut model.generator {
+            generator.channels = channels;
+        }
     }
     if let Some(&blocks) = matches.get_one::<usize>("blocks") {
         model.network.set_blocks(blocks)?;
+        if let Some(generator) = &mut model.generator {
+            generator.blocks = blocks;
+        }
     }
     let mut spec = TrainSpec::of(model);
     change(matches, &mut spec);
@@ -248,6 +259,8 @@ fn spec(matches: &ArgMatches) -> Result<TrainSpec, String> {
     spec.diffusion_step = number("diffusion-step").unwrap_or(spec.diffusion_step);
     spec.transitions = count("transitions").map_or(spec.transitions, |n| n.min(1000) as usize);
     spec.step_size = number("step-size").unwrap_or(spec.step_size);
+    spec.penalty = number("penalty").unwrap_or(spec.penalty);
+    spec.generator_rate = number("generator-rate").unwrap_or(spec.generator_rate);
     spec.buffer = count("buffer").map_or(spec.buffer, |n| n.min(50_000) as usize);
     if spec.model.method == Method::DaEbm && spec.buffer < spec.batch {
         return Err("--buffer must not be smaller than --batch".into());
@@ -281,6 +294,8 @@ fn resume(
         "transitions",
         "step-size",
         "buffer",
+        "penalty",
+        "generator-rate",
     ] {
         if matches.value_source(name) == Some(clap::parser::ValueSource::CommandLine) {
             return Err(format!(
@@ -328,9 +343,8 @@ fn write_checkpoint(out: &Path, snapshot: &Snapshot) -> Result<(), String> {
 
 /// Samples of the averaged weights, as they are now.
 fn write_grid(out: &Path, run: &TrainImages) -> Result<(), String> {
-    let (model, schedule, device) = (run.model(), run.schedule(), run.device());
-    let x = ancestral(&model, schedule, [GRID, NUMBERS], [0, 0], device);
-    let numbers = x
+    let numbers = run
+        .samples(GRID)
         .into_data()
         .try_to_vec::<f32>()
         .map_err(|e| format!("{e:?}"))?;
@@ -368,6 +382,7 @@ impl Log {
             "images": p.images,
             "seconds": p.seconds,
             "loss": p.loss,
+            "generator": p.generator,
             "gradient": p.gradient,
             "learning_rate": p.learning_rate,
             "acceptance": p.acceptance,
@@ -379,8 +394,10 @@ impl Log {
                 rate * spec.batch as f64
             )
         });
+        let answer = p.generator;
+        let answer = answer.map_or(String::new(), |l| format!("  generator {l:+.4}"));
         let line = format!(
-            "{:>7} of {}  loss {:+.4}  |g| {:.3}  lr {:.1e}{speed}",
+            "{:>7} of {}  loss {:+.4}{answer}  |g| {:.3}  lr {:.1e}{speed}",
             p.iteration, spec.iterations, p.loss, p.gradient, p.learning_rate
         );
         let mut out = std::io::stdout().lock();

@@ -3,20 +3,17 @@
 //! Invariant: the shape alone decides plan and layout; a seed alone decides the first values.
 
 use super::builder::Builder;
+use super::condition::lay_out;
 use super::residual::Residual;
 use super::unet::UNet;
 use crate::data::images::SIDE;
-use crate::energy::{Block, Layout};
+use crate::energy::Layout;
 use crate::kernel::plan::{Op, Plan, Size};
 use crate::rng::{Draws, Stream};
-use crate::weights::{Array, ModelSpec, NetworkSpec, WeightsError};
+use crate::weights::{ModelSpec, NetworkSpec};
 
 /// Deviation of the data that preconditioning reckons with: that of CIFAR-10's pixels in [-1, 1].
 pub const DATA_DEVIATION: f64 = 0.5;
-
-/// Entries of the embedding of a level, and units of the network that follows it.
-pub const EMBEDDING: usize = 64;
-pub const UNITS: usize = 128;
 
 /// What stands between image and energy.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +24,9 @@ pub enum Kind {
     /// 2021, <https://openreview.net/forum?id=9AS-TF2jRNb>; Karras et al. 2022, arXiv 2206.00364, table
     /// 1): `h = x σ_d²/(σ_t² + σ_d²) + F(x/√(σ_t² + σ_d²), t) σ_t σ_d/√(σ_t² + σ_d²)`.
     Denoiser { unet: UNet, noise: Vec<f64> },
-    /// A residual network with a sum-pool head (DA-EBM, arXiv 2304.10707, released code).
-    Residual(Residual),
+    /// `½ |x|²/v_t + d/2 ln v_t` and a residual network with a sum-pool head (DA-EBM, arXiv 2304.10707, released
+    /// code), for variances v_t of d numbers.
+    Residual { net: Residual, variance: Vec<f64> },
 }
 
 /// The shape of a convolutional energy: enough to rebuild it around a flat buffer.
@@ -66,10 +64,18 @@ impl ConvArchitecture {
                 unet: unet(channels, *blocks),
                 noise: (0..schedule.levels()).map(|t| schedule.noise(t)).collect(),
             },
-            NetworkSpec::Residual { channels, blocks } => Kind::Residual(Residual {
-                channels: channels.clone(),
-                blocks: *blocks,
-            }),
+            NetworkSpec::Residual { channels, blocks } => {
+                let variance = |t: usize| {
+                    (schedule.signal(t) * DATA_DEVIATION).powi(2) + schedule.noise(t).powi(2)
+                };
+                Kind::Residual {
+                    net: Residual {
+                        channels: channels.clone(),
+                        blocks: *blocks,
+                    },
+                    variance: (0..schedule.levels()).map(variance).collect(),
+                }
+            }
         };
         Self {
             input: Size {
@@ -79,37 +85,6 @@ impl ConvArchitecture {
             levels: schedule.levels(),
             kind,
         }
-    }
-
-    /// The arrays of a flat buffer, for a file.
-    pub fn arrays(&self, flat: &[f32]) -> Vec<Array> {
-        let array = |block: &Block| Array {
-            name: block.name.clone(),
-            shape: block.shape.to_vec(),
-            numbers: flat[block.range()].to_vec(),
-        };
-        self.draw().layout.blocks.iter().map(array).collect()
-    }
-
-    /// The flat buffer of a file's arrays.
-    ///
-    /// # Errors
-    /// If one is missing, has another shape, or has no place in the network.
-    pub fn assemble(&self, arrays: &[Array]) -> Result<Vec<f32>, WeightsError> {
-        let Drawn { layout, .. } = self.draw();
-        let known = |array: &&Array| layout.blocks.iter().any(|b| b.name == array.name);
-        if let Some(unknown) = arrays.iter().find(|array| !known(array)) {
-            return Err(WeightsError::Unknown(unknown.name.clone()));
-        }
-        let mut flat = Vec::with_capacity(layout.parameters());
-        for block in &layout.blocks {
-            let array = arrays.iter().find(|a| a.name == block.name);
-            match array {
-                Some(a) if a.shape == block.shape => flat.extend(&a.numbers),
-                _ => return Err(WeightsError::Shape(block.name.clone())),
-            }
-        }
-        Ok(flat)
     }
 
     /// The plan and its offset table.
@@ -123,22 +98,14 @@ impl ConvArchitecture {
                 let scales: Vec<_> = noise.iter().map(|&s| preconditioned(s)).collect();
                 reconstruct(&mut b, unet, &scales)
             }
-            Kind::Residual(net) => {
-                net.build(&mut b);
-                vec![Vec::new(); self.levels]
-            }
+            Kind::Residual { net, variance } => confine(&mut b, net, variance),
         };
-        let Builder { plan, mut layout } = b;
+        let Builder {
+            plan, mut layout, ..
+        } = b;
         let plan_blocks = layout.blocks.len();
         let learned = plan.columns - fixed.first().map_or(0, Vec::len);
-        for (name, [rows, columns]) in [
-            ("condition.0", [EMBEDDING, UNITS]),
-            ("condition.1", [UNITS, UNITS]),
-            ("condition.out", [UNITS, learned]),
-        ] {
-            layout.push(format!("{name}.weight"), rows, columns);
-            layout.push(format!("{name}.bias"), 1, columns);
-        }
+        lay_out(&mut layout, "", 0, learned);
         Drawn {
             plan,
             fixed,
@@ -147,16 +114,13 @@ impl ConvArchitecture {
         }
     }
 
-    /// Fresh weights: Kaiming normal over the inputs and zero biases. Scales and
-    /// shifts of a U-Net start at zero, the same at every level.
+    /// Fresh weights: Kaiming normal over the inputs and zero biases. What the condition's network gives
+    /// starts at zero: scales and shifts of a U-Net, and with them the factors of a residual network's head.
     pub fn init(&self, seed: u64) -> Vec<f32> {
         let Drawn { layout, .. } = self.draw();
         let mut flat = vec![0.0; layout.parameters()];
         for (index, block) in layout.blocks.iter().enumerate() {
-            let residual = matches!(self.kind, Kind::Residual(_));
-            if !block.name.ends_with("weight")
-                || (block.name.starts_with("condition.out") && !residual)
-            {
+            if !block.name.ends_with("weight") || block.name.starts_with("condition.out") {
                 continue;
             }
             let deviation = (block.shape[0] as f32).sqrt().recip();
@@ -196,4 +160,22 @@ fn reconstruct(b: &mut Builder, unet: &UNet, scales: &[[f32; 3]]) -> Vec<Vec<f32
     });
     b.push(Op::HalfSquare { from: rest });
     scales.iter().map(|s| s.to_vec()).collect()
+}
+
+/// A Gaussian's energy plus what a network says.
+fn confine(b: &mut Builder, net: &Residual, variance: &[f64]) -> Vec<Vec<f32>> {
+    let first = b.plan.condition(2);
+    let scaled = b.push(Op::Scale { from: 0, at: first });
+    let square = b.push(Op::HalfSquare { from: scaled });
+    let gaussian = b.push(Op::Shift {
+        from: square,
+        at: first + 1,
+    });
+    let learned = net.build(b);
+    b.push(Op::Add {
+        from: [gaussian, learned],
+    });
+    let half = 0.5 * b.plan.sizes[0].numbers() as f64;
+    let fixed = |v: &f64| vec![(1.0 / v.sqrt()) as f32, (half * v.ln()) as f32];
+    variance.iter().map(fixed).collect()
 }

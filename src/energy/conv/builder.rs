@@ -12,14 +12,26 @@ const GROUP: usize = 4;
 pub struct Builder {
     pub plan: Plan,
     pub layout: Layout,
+    /// What every block's name begins with.
+    prefix: &'static str,
 }
 
 impl Builder {
     pub fn new(input: Size) -> Self {
+        Self::named("", input)
+    }
+
+    /// With names that begin with `prefix`.
+    pub fn named(prefix: &'static str, input: Size) -> Self {
         Self {
             plan: Plan::new(input),
             layout: Layout::default(),
+            prefix,
         }
+    }
+
+    pub fn prefix(&self) -> &'static str {
+        self.prefix
     }
 
     fn size(&self, slot: Slot) -> Size {
@@ -57,6 +69,7 @@ impl Builder {
         };
         let offset = self.layout.parameters();
         let rows = kernel * kernel * channels;
+        let name = format!("{}{name}", self.prefix);
         self.layout.push(format!("{name}.weight"), rows, outputs);
         self.layout.push(format!("{name}.bias"), 1, outputs);
         self.plan.parameters = self.layout.parameters();

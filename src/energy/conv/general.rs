@@ -88,6 +88,7 @@ impl General<'_> {
             Op::Activate(op) => activation::silu(self.before_silu(&op, maps)),
             Op::Tanh { from } => map(from).tanh(),
             Op::Scale { from, at } => map(from) * self.columns(at, 1),
+            Op::Shift { from, at } => map(from) + self.columns(at, 1),
             Op::Pool { from } => pool(map(from)),
             Op::Upsample { from } => upsample(map(from)),
             Op::Add { from: [a, b] } => map(a) + map(b),
@@ -170,6 +171,7 @@ impl General<'_> {
             }
             Op::Tanh { from } => vec![(from, g * (y.clone().powi_scalar(2).neg() + 1.0))],
             Op::Scale { from, at } => vec![(from, g * self.columns(at, 1))],
+            Op::Shift { from, .. } => vec![(from, g)],
             Op::Pool { from } => vec![(from, upsample(g) * 0.25)],
             Op::Upsample { from } => vec![(from, pool(g) * 4.0)],
             Op::Add { from: [a, b] } => vec![(a, g.clone()), (b, g)],

@@ -5,20 +5,22 @@
 
 mod architecture;
 mod builder;
+mod condition;
 mod general;
+mod network;
 mod residual;
 mod unet;
 
 pub use architecture::{ConvArchitecture, DATA_DEVIATION, Drawn, Kind};
+pub use network::ConvShape;
 pub use residual::Residual;
 pub use unet::UNet;
 
-use super::embedding::sinusoidal;
 use super::product::product;
-use super::{Activation, Block, Energy, LevelEnergy, Trainable};
+use super::{Block, Energy, LevelEnergy, Trainable};
 use crate::kernel::{self, PlanKernels, Rule, plan_kernels};
-use architecture::EMBEDDING;
 use burn::tensor::{Gradients, Tensor, TensorData};
+use condition::{condition, embedding};
 use general::General;
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -103,14 +105,7 @@ impl ConvEnergy {
             let levels = drawn.fixed.len();
             let blocks = &self.blocks()[drawn.plan_blocks..];
             let device = blocks[0].device();
-            let rows = (0..levels).flat_map(|t| sinusoidal(t, EMBEDDING)).collect();
-            let mut h = matrix(rows, levels, &device);
-            for (l, layer) in blocks.chunks_exact(2).enumerate() {
-                if l > 0 {
-                    h = Activation::Silu.value(h);
-                }
-                h = product(h, layer[0].clone(), self.0.on_gpu) + layer[1].clone();
-            }
+            let h = condition(blocks, embedding(levels, &device), self.0.on_gpu);
             match drawn.fixed.concat() {
                 fixed if fixed.is_empty() => h,
                 fixed => Tensor::cat(vec![matrix(fixed, levels, &device), h], 1),

@@ -1,5 +1,7 @@
 //! The residual network of DA-EBM's image experiments (arXiv 2304.10707, released code): SiLU, no
-//! normalisation, average pooling, and a head `<h, c(t)>` on the sum over pixels.
+//! normalisation, average pooling, and a head `<h, c(t)>` on the sum over pixels. Not in the released code: a
+//! Gaussian's energy with the variance of each level is added, so that a network that says nothing yet
+//! has levels that are told apart and whose normalising constants are equal.
 
 use super::builder::Builder;
 use crate::kernel::plan::{Op, Slot};

@@ -1,5 +1,5 @@
 use super::*;
-use crate::energy::membership_of_labels;
+use crate::energy::{Layout, membership_of_labels};
 use crate::kernel::plan::{Op, Size};
 use crate::rng::{Draws, Stream};
 use burn::tensor::Device;
@@ -26,10 +26,13 @@ fn architectures() -> Vec<ConvArchitecture> {
             unet: unet(),
             noise: vec![0.2, 0.5, 2.0],
         }),
-        of(Kind::Residual(Residual {
-            channels: vec![4, 6],
-            blocks: 1,
-        })),
+        of(Kind::Residual {
+            net: Residual {
+                channels: vec![4, 6],
+                blocks: 1,
+            },
+            variance: vec![0.3, 0.6, 1.0],
+        }),
     ]
 }
 
@@ -181,20 +184,22 @@ fn weights_fit_their_own_network_only() {
     use crate::weights::WeightsError;
     for a in architectures() {
         let flat = a.init(3);
-        let arrays = a.arrays(&flat);
-        assert_eq!(a.assemble(&arrays).unwrap(), flat);
+        let layout = a.draw().layout;
+        let assemble = |arrays: &[_]| Layout::assemble([&layout], arrays).map(|[flat]| flat);
+        let arrays = layout.arrays(&flat);
+        assert_eq!(assemble(&arrays).unwrap(), flat);
         let name = arrays[1].name.clone();
         let mut missing = arrays.clone();
         missing.remove(1);
-        assert_eq!(a.assemble(&missing), Err(WeightsError::Shape(name.clone())));
+        assert_eq!(assemble(&missing), Err(WeightsError::Shape(name.clone())));
         let mut other = arrays.clone();
         other[1].shape.reverse();
         other[1].shape.push(1);
-        assert_eq!(a.assemble(&other), Err(WeightsError::Shape(name)));
+        assert_eq!(assemble(&other), Err(WeightsError::Shape(name)));
         let mut more = arrays.clone();
         more[0].name.push('x');
         let unknown = WeightsError::Unknown(more[0].name.clone());
-        assert_eq!(a.assemble(&more), Err(unknown));
+        assert_eq!(assemble(&more), Err(unknown));
     }
 }
 
@@ -211,7 +216,7 @@ fn gradients_of_maps_agree_with_automatic_differentiation() {
     let joined = b.push(Op::Concat { from: [h, 0] });
     let out = b.conv("b", joined, 3, 2);
     b.push(Op::Tanh { from: out });
-    let builder::Builder { plan, layout } = b;
+    let builder::Builder { plan, layout, .. } = b;
     let draw = |step, n: usize| Draws::new(7, Stream::Test, step).normals(n);
     let flat = draw(0, plan.parameters);
     let flat = Tensor::<1>::from_data(flat.as_slice(), &device) * 0.3;
@@ -221,8 +226,12 @@ fn gradients_of_maps_agree_with_automatic_differentiation() {
     let seed = matrix(draw(2, n * plan.output().numbers()), n, &device);
 
     let kernels = plan_kernels(&plan, &flat).unwrap();
-    let found = kernels.pull(&x, &condition, &seed).unwrap();
-    let given = kernels.output(&x, &condition).unwrap();
+    let (given, back) = kernels.through(&x, &condition).unwrap();
+    let found = back(&seed).unwrap();
+    assert_eq!(
+        values(given.clone()),
+        values(kernels.output(&x, &condition).unwrap())
+    );
 
     let leaf = |t: Tensor<2>| t.autodiff().require_grad();
     let blocks = layout.blocks.iter();

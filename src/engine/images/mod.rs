@@ -12,15 +12,17 @@ pub use spec::TrainSpec;
 use super::{Reading, TrainError, read};
 use crate::data::images::{Images, NUMBERS, SIDE, number};
 use crate::diffusion::Schedule;
-use crate::energy::conv::{ConvArchitecture, ConvEnergy, DATA_DEVIATION};
-use crate::energy::membership_of_labels;
+use crate::energy::conv::{ConvArchitecture, ConvEnergy, ConvShape, DATA_DEVIATION};
+use crate::energy::{Blueprint, Layout, membership_of_labels};
 use crate::objective::{
-    Adam, AdamSettings, LevelDcd, Objective, ReplayBuffer, Update, averaged, clip_to_norm, joint,
+    Adam, AdamSettings, Generator, LevelDcd, Objective, ReplayBuffer, Rules, Update, adversarial,
+    averaged, clip_to_norm, joint,
 };
 use crate::rng::{Draws, Stream};
-use crate::sampler::{JumpKind, Kernel, Labelled, adapt};
-use crate::weights::{Method, WeightsError, WeightsFile};
+use crate::sampler::{JumpKind, Kernel, Labelled, adapt, ancestral};
+use crate::weights::{Method, ModelSpec, WeightsError, WeightsFile};
 use burn::tensor::{Device, Tensor, TensorData};
+use std::rc::Rc;
 use web_time::Instant;
 
 /// Iterations between two adaptations of the chains' steps.
@@ -41,6 +43,8 @@ pub struct Progress {
     pub seconds: f64,
     /// Mean loss, and the length of the last gradient.
     pub loss: f32,
+    /// Mean loss of the generator's turn, where there is one.
+    pub generator: Option<f32>,
     pub gradient: f32,
     pub learning_rate: f64,
     /// Mean acceptance of each level's chains, where there are any.
@@ -53,7 +57,7 @@ pub struct Progress {
 pub struct Phases {
     /// Picking images, mirroring and noising them.
     pub batch: f64,
-    /// Loss and gradient.
+    /// Losses and gradients, with a generator its step too.
     pub gradient: f64,
     /// Clipping, Adam and the running average.
     pub optimiser: f64,
@@ -80,6 +84,8 @@ pub struct TrainImages {
     /// How often the run went back to a checkpoint because training ran away.
     rollbacks: u32,
     losses: Vec<Tensor<1>>,
+    /// Of the generator's turns.
+    answers: Vec<Tensor<1>>,
     gradient: Option<Tensor<1>>,
     phases: Phases,
 }
@@ -96,7 +102,7 @@ impl TrainImages {
             .map(|t| (spec.step_size * schedule.beta(t.max(1)).sqrt()) as f32)
             .collect();
         Self {
-            objective: objective(&spec, &schedule, &device),
+            objective: objective(&spec, &schedule, &data, &device),
             adam: Adam::new(weights.len(), &device),
             average: flat.clone(),
             steps: Tensor::from_data(steps.as_slice(), &device),
@@ -106,6 +112,7 @@ impl TrainImages {
             seconds: 0.0,
             rollbacks: 0,
             losses: Vec::new(),
+            answers: Vec::new(),
             gradient: None,
             phases: Phases::default(),
             spec,
@@ -152,6 +159,23 @@ impl TrainImages {
         ConvEnergy::new(&self.architecture, &self.average)
     }
 
+    /// `[n, NUMBERS]` samples, by the generator if there is one and else by the energy's way back from noise;
+    /// the same ones whenever they are drawn.
+    pub fn samples(&self, n: usize) -> Tensor<2> {
+        match self.objective.generator() {
+            Some((generator, network)) => {
+                generator.sample(&*network, [0, 0], n, &self.device, |_, x, _| x)
+            }
+            None => ancestral(
+                &self.model(),
+                &self.schedule,
+                [n, NUMBERS],
+                [0, 0],
+                &self.device,
+            ),
+        }
+    }
+
     /// Does `count` iterations, or fewer if the run's length comes first.
     ///
     /// # Errors
@@ -177,16 +201,19 @@ impl TrainImages {
     /// # Errors
     /// If the device fails to answer.
     pub async fn progress(&mut self) -> Result<Progress, TrainError> {
-        let losses = std::mem::take(&mut self.losses);
         let zero = || Tensor::<1>::zeros([1], &self.device);
-        let loss = match losses.is_empty() {
+        let mean = |losses: Vec<Tensor<1>>| match losses.is_empty() {
             true => zero(),
             false => Tensor::cat(losses, 0).mean(),
         };
+        let answered = !self.answers.is_empty();
+        let loss = mean(std::mem::take(&mut self.losses));
+        let answer = mean(std::mem::take(&mut self.answers));
         let gradient = self.gradient.clone().unwrap_or_else(zero);
         let empty = self.since_report.zeros_like();
         let moved = std::mem::replace(&mut self.since_report, empty);
-        let readings: Vec<Reading> = vec![loss.into(), gradient.into(), moved.into()];
+        let readings: Vec<Reading> =
+            vec![loss.into(), gradient.into(), moved.into(), answer.into()];
         let found = read(readings).await?;
         let levels = found[2].chunks_exact(2).filter(|l| l[1] > 0.0);
         Ok(Progress {
@@ -194,6 +221,7 @@ impl TrainImages {
             images: self.iteration * self.spec.batch as u64,
             seconds: self.seconds,
             loss: found[0][0],
+            generator: answered.then(|| found[3][0]),
             gradient: found[1][0],
             learning_rate: self.rate(),
             acceptance: levels.map(|l| l[0] / l[1]).collect(),
@@ -236,8 +264,11 @@ impl TrainImages {
             reinit: 0.0,
             proposals: 0,
             correction: 0,
-            entropy: 0.0,
-            other: adam,
+            entropy: s.entropy,
+            other: AdamSettings {
+                learning_rate: adam.learning_rate * s.generator_rate,
+                ..adam
+            },
             clip: s.clip,
             memory: s.ema,
             device: &self.device,
@@ -251,12 +282,18 @@ impl TrainImages {
             self.window = self.window.clone() + moved.acceptance.clone();
             self.since_report = self.since_report.clone() + moved.acceptance;
         }
+        let stepped_at = Instant::now();
+        let moved_on = ConvEnergy::new(&self.architecture, &self.flat);
+        let answer = self.objective.respond(&update, &moved_on);
+        let answered_at = Instant::now();
+        self.answers.extend(answer);
         self.losses.push(found.contrast.loss);
         self.gradient = Some(norm);
         self.iteration += 1;
         self.phases.batch += (drawn - began).as_secs_f64();
-        self.phases.gradient += (found_at - drawn).as_secs_f64();
-        self.phases.optimiser += found_at.elapsed().as_secs_f64();
+        let answering = answered_at - stepped_at;
+        self.phases.gradient += (found_at - drawn + answering).as_secs_f64();
+        self.phases.optimiser += (stepped_at - found_at).as_secs_f64();
     }
 
     /// A batch of training images with a level each: clean for DCD, which noises them itself, and else
@@ -281,16 +318,7 @@ impl TrainImages {
         let labels = self.labels(n);
         if self.spec.model.method != Method::Dcd {
             let noise = of(Stream::DataNoise).normals(n * NUMBERS);
-            let rows = x.chunks_exact_mut(NUMBERS).zip(noise.chunks_exact(NUMBERS));
-            for ((row, noise), &t) in rows.zip(&labels) {
-                let (a, b) = (
-                    self.schedule.signal(t) as f32,
-                    self.schedule.noise(t) as f32,
-                );
-                row.iter_mut()
-                    .zip(noise)
-                    .for_each(|(x, z)| *x = a * *x + b * z);
-            }
+            diffuse(&mut x, &noise, &labels, &self.schedule);
         }
         Labelled {
             x: Tensor::from_data(TensorData::new(x, [n, NUMBERS]), &self.device),
@@ -338,8 +366,26 @@ impl TrainImages {
     /// # Errors
     /// If they are of another network.
     pub fn start_from(&mut self, weights: &WeightsFile) -> Result<(), WeightsError> {
-        let flat = self.architecture.assemble(&weights.arrays)?;
-        self.flat = Tensor::from_data(flat.as_slice(), &self.device);
+        let energy = self.architecture.draw().layout;
+        let vector = |flat: Vec<f32>| Tensor::<1>::from_data(flat.as_slice(), &self.device);
+        match generator_shape(&self.spec.model) {
+            Some(generator) => {
+                let layouts = [&energy, generator.layout()];
+                let [flat, generator] = Layout::assemble(layouts, &weights.arrays)?;
+                let generator = vector(generator);
+                let own = self.objective.arrays().into_iter();
+                let own = own.map(|(name, array)| match name.as_str() {
+                    "generator/weights" | "generator/average" => generator.clone(),
+                    _ => array,
+                });
+                self.objective.restore_arrays(own.collect(), 0);
+                self.flat = vector(flat);
+            }
+            None => {
+                let [flat] = Layout::assemble([&energy], &weights.arrays)?;
+                self.flat = vector(flat);
+            }
+        }
         self.average = self.flat.clone();
         Ok(())
     }
@@ -349,10 +395,18 @@ impl TrainImages {
     /// # Errors
     /// If the device fails to give them back.
     pub async fn weights(&self) -> Result<WeightsFile, TrainError> {
-        let found = read(vec![self.average.clone().into()]).await?;
+        let mut readings: Vec<Reading> = vec![self.average.clone().into()];
+        let own = self.objective.arrays().into_iter();
+        let average = own.filter(|(name, _)| name == "generator/average");
+        readings.extend(average.map(|(_, array)| Reading::from(array)));
+        let found = read(readings).await?;
+        let mut arrays = self.architecture.draw().layout.arrays(&found[0]);
+        if let (Some(shape), Some(flat)) = (generator_shape(&self.spec.model), found.get(1)) {
+            arrays.extend(shape.layout().arrays(flat));
+        }
         Ok(WeightsFile {
             model: self.spec.model.clone(),
-            arrays: self.architecture.arrays(&found[0]),
+            arrays,
         })
     }
 
@@ -373,15 +427,19 @@ impl TrainImages {
             named.push(("chains", buffer.chains.x.clone().into()));
             named.push(("members", buffer.chains.member.clone().into()));
         }
-        let (names, readings): (Vec<_>, Vec<_>) = named.into_iter().unzip();
+        let named = named
+            .into_iter()
+            .map(|(name, array)| (name.to_owned(), array));
+        let own = self.objective.arrays().into_iter();
+        let own = own.map(|(name, array)| (name, array.into()));
+        let (names, readings): (Vec<_>, Vec<_>) = named.chain(own).unzip();
         let arrays = read(readings).await?;
-        let names = names.into_iter().map(String::from);
         Ok(Snapshot {
             spec: self.spec.clone(),
             iteration: self.iteration,
             seconds: self.seconds,
             rollbacks: self.rollbacks,
-            arrays: names.zip(arrays).collect(),
+            arrays: names.into_iter().zip(arrays).collect(),
         })
     }
 
@@ -404,6 +462,7 @@ impl TrainImages {
         self.restore(snapshot)?;
         self.rollbacks = rollbacks;
         self.losses.clear();
+        self.answers.clear();
         Ok(())
     }
 
@@ -427,6 +486,10 @@ impl TrainImages {
             )),
             None => None,
         };
+        let own = self.objective.arrays().into_iter();
+        let own = own.map(|(name, array)| vector(&name, array.dims()[0]));
+        let own = own.collect::<Result<_, _>>()?;
+        self.objective.restore_arrays(own, snapshot.iteration);
         self.flat = flat;
         self.average = average;
         self.adam = Adam {
@@ -446,10 +509,28 @@ impl TrainImages {
     }
 }
 
+/// The generator's network, of models that have one.
+fn generator_shape(model: &ModelSpec) -> Option<ConvShape> {
+    let spec = model.generator.as_ref()?;
+    Some(ConvShape::generator(spec, model.noise.schedule().levels()))
+}
+
+/// Diffuses images `[n, NUMBERS]` to the level given for each, with standard normals of their number.
+fn diffuse(x: &mut [f32], noise: &[f32], labels: &[usize], schedule: &Schedule) {
+    let rows = x.chunks_exact_mut(NUMBERS).zip(noise.chunks_exact(NUMBERS));
+    for ((row, noise), &t) in rows.zip(labels) {
+        let (a, b) = (schedule.signal(t) as f32, schedule.noise(t) as f32);
+        row.iter_mut()
+            .zip(noise)
+            .for_each(|(x, z)| *x = a * *x + b * z);
+    }
+}
+
 /// The objective of a spec at its beginning.
 fn objective(
     spec: &TrainSpec,
     schedule: &Schedule,
+    data: &Images,
     device: &Device,
 ) -> Box<dyn Objective<ConvEnergy>> {
     match spec.model.method {
@@ -459,12 +540,45 @@ fn objective(
             spec.diffusion_step,
             device,
         )),
+        Method::Ddaebm => {
+            let levels = schedule.levels();
+            // Without a floor, the cleanest level's reconstruction would outweigh all others (released
+            // code for LSUN).
+            let least = schedule.posterior(1.min(levels - 1)).deviation;
+            let deviation = |k: usize| schedule.posterior(k).deviation;
+            let rules = Rules {
+                penalty: vec![spec.penalty; levels],
+                variance: (0..levels)
+                    .map(|k| deviation(k).max(least).powi(2))
+                    .collect(),
+                reach: vec![1.0; levels],
+                jeffrey: true,
+                posterior: true,
+                shown: 0,
+            };
+            let spec_of = spec.model.generator.as_ref();
+            let sizes = spec_of.expect("a checked spec of DDAEBM has a generator");
+            let generator = Generator::new(schedule, [NUMBERS, sizes.latents], device);
+            let networks: [Rc<dyn Blueprint>; 2] = [
+                Rc::new(ConvShape::generator(sizes, levels)),
+                Rc::new(ConvShape::posterior(sizes, levels)),
+            ];
+            adversarial(generator, networks, rules, schedule, spec.seed, device)
+        }
         Method::DaEbm => {
             let (n, levels) = (spec.buffer, schedule.levels());
             let labels: Vec<usize> = (0..n).map(|i| i * levels / n).collect();
+            // Chains that start where the model is to be need not find it first.
+            let pick = Draws::new(spec.seed, Stream::BufferPick, u64::MAX);
+            let mut x = Vec::with_capacity(n * NUMBERS);
+            for i in 0..n as u32 {
+                let image = data.image(pick.below(i, data.len() as u32) as usize);
+                x.extend(image.iter().map(|&byte| number(byte)));
+            }
             let noise = Draws::new(spec.seed, Stream::BufferStart, 0).normals(n * NUMBERS);
+            diffuse(&mut x, &noise, &labels, schedule);
             joint(ReplayBuffer::new(
-                Tensor::from_data(TensorData::new(noise, [n, NUMBERS]), device),
+                Tensor::from_data(TensorData::new(x, [n, NUMBERS]), device),
                 membership_of_labels(&labels, levels, device),
             ))
         }

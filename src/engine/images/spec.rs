@@ -32,6 +32,27 @@ pub struct TrainSpec {
     pub transitions: usize,
     pub step_size: f64,
     pub buffer: usize,
+    /// DDAEBM: weights of the gradient penalty and of the entropy bound, and the generator's learning
+    /// rate in units of the energy's.
+    #[serde(default = "penalty")]
+    pub penalty: f64,
+    #[serde(default = "entropy")]
+    pub entropy: f64,
+    #[serde(default = "generator_rate")]
+    pub generator_rate: f64,
+}
+
+/// As for CIFAR-10 in DDAEBM's released code.
+fn penalty() -> f64 {
+    0.02
+}
+
+fn entropy() -> f64 {
+    0.1
+}
+
+fn generator_rate() -> f64 {
+    1.0
 }
 
 impl TrainSpec {
@@ -53,6 +74,9 @@ impl TrainSpec {
             transitions: 10,
             step_size: 0.3,
             buffer: 2_000,
+            penalty: penalty(),
+            entropy: entropy(),
+            generator_rate: generator_rate(),
             model,
         };
         match base.model.method {
@@ -61,6 +85,13 @@ impl TrainSpec {
                 learning_rate: 2e-4,
                 beta1: 0.0,
                 beta2: 0.999,
+                ..base
+            },
+            Method::Ddaebm => Self {
+                learning_rate: 2e-4,
+                beta1: 0.0,
+                beta2: 0.9,
+                clip: 0.0,
                 ..base
             },
         }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::block_on;
-use crate::weights::{ModelSpec, NetworkSpec, NoiseSpec};
+use crate::weights::{GeneratorSpec, ModelSpec, NetworkSpec, NoiseSpec};
 
 /// Images with something to learn: bands of two colours at random heights.
 fn images(n: usize) -> Images {
@@ -29,7 +29,18 @@ fn spec(method: Method) -> TrainSpec {
                 most: 5.0,
             },
         ),
-        _ => (
+        Method::Ddaebm => (
+            NetworkSpec::Reconstruction {
+                channels: vec![4, 8],
+                blocks: 1,
+            },
+            NoiseSpec::Vp {
+                steps: 3,
+                least: 0.1,
+                most: 20.0,
+            },
+        ),
+        Method::DaEbm => (
             NetworkSpec::Residual {
                 channels: vec![4, 8],
                 blocks: 1,
@@ -41,10 +52,17 @@ fn spec(method: Method) -> TrainSpec {
             },
         ),
     };
+    let generator = (method == Method::Ddaebm).then(|| GeneratorSpec {
+        channels: vec![4, 8],
+        blocks: 1,
+        latents: 3,
+        posterior: vec![4, 4, 8],
+    });
     let model = ModelSpec {
         name: "test".into(),
         method,
         network,
+        generator,
         noise,
     };
     TrainSpec {
@@ -73,7 +91,7 @@ fn snapshot(run: &TrainImages) -> Snapshot {
 
 #[test]
 fn a_resumed_run_equals_one_that_never_stopped() {
-    for method in [Method::Dcd, Method::DaEbm] {
+    for method in [Method::Dcd, Method::DaEbm, Method::Ddaebm] {
         let device = Device::flex();
         let mut whole = TrainImages::new(spec(method), images(30), device.clone());
         advance(&mut whole, 4);
@@ -125,15 +143,49 @@ fn training_starts_from_weights_of_a_file() {
 
 #[test]
 fn arrays_that_do_not_fit_change_nothing() {
-    let mut run = TrainImages::new(spec(Method::DaEbm), images(30), Device::flex());
-    let right = snapshot(&run);
-    for i in 0..right.arrays.len() {
-        let mut wrong = right.clone();
-        wrong.arrays[i].1.push(0.0);
-        let name = wrong.arrays[i].0.clone();
-        assert_eq!(run.roll_back(wrong), Err(SnapshotError::Shape(name)));
-        assert_eq!(snapshot(&run), right);
+    for method in [Method::DaEbm, Method::Ddaebm] {
+        let mut run = TrainImages::new(spec(method), images(30), Device::flex());
+        let right = snapshot(&run);
+        for i in 0..right.arrays.len() {
+            let mut wrong = right.clone();
+            wrong.arrays[i].1.push(0.0);
+            let name = wrong.arrays[i].0.clone();
+            assert_eq!(run.roll_back(wrong), Err(SnapshotError::Shape(name)));
+            assert_eq!(snapshot(&run), right);
+        }
     }
+}
+
+/// The file of a game holds what samples are drawn with.
+#[test]
+fn a_generator_goes_into_the_file_and_comes_back() {
+    let device = Device::flex();
+    let mut run = TrainImages::new(spec(Method::Ddaebm), images(30), device.clone());
+    advance(&mut run, 12);
+    let file = block_on(run.weights()).unwrap().write();
+    let weights = WeightsFile::read(&file).unwrap();
+    let mut other = TrainImages::new(spec(Method::Ddaebm), images(30), device.clone());
+    let numbers = |run: &TrainImages| {
+        block_on(read(vec![run.samples(2).into()]))
+            .unwrap()
+            .concat()
+    };
+    let apart = |a: &[f32], b: &[f32]| {
+        let gaps = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+        gaps.fold(0.0, f32::max)
+    };
+    let right = numbers(&run);
+    assert!(apart(&numbers(&other), &right) > 0.1);
+    other.start_from(&weights).unwrap();
+    // Half precision is what the file loses.
+    assert!(apart(&numbers(&other), &right) < 0.02);
+    let model = crate::engine::model::ImageModel::new(&weights, &device).unwrap();
+    let generator = model.generator.unwrap();
+    let found = generator
+        .rule
+        .sample(&*generator.network, [0, 0], 2, &device, |_, x, _| x);
+    let found = block_on(read(vec![found.into()])).unwrap().concat();
+    assert!(apart(&found, &numbers(&other)) < 1e-4);
 }
 
 #[test]
@@ -154,6 +206,19 @@ fn training_lowers_the_loss() {
     let first = advance(&mut run, 4).loss;
     let last = (0..4).map(|_| advance(&mut run, 9).loss).last().unwrap();
     assert!(last < first - 0.05, "{last} after {first}");
+}
+
+#[test]
+fn a_generator_learns_what_images_look_like() {
+    let game = TrainSpec {
+        learning_rate: 3e-3,
+        ..spec(Method::Ddaebm)
+    };
+    let mut run = TrainImages::new(game, images(60), Device::flex());
+    let first = advance(&mut run, 4).generator.unwrap();
+    let last = (0..4).map(|_| advance(&mut run, 9).generator.unwrap());
+    let last = last.last().unwrap();
+    assert!(last < 0.8 * first, "{last} after {first}");
 }
 
 #[test]

@@ -10,13 +10,14 @@ pub use path::{Frame, Path};
 use super::model::ImageModel;
 use super::{Reading, TrainError, read};
 use crate::data::images::NUMBERS;
-use crate::energy::Energy;
+use crate::energy::{Energy, membership_of};
+use crate::objective::{GeneratorNoise, recover};
 use crate::rng::{Draws, Stream};
 use crate::sampler::{
     Jump, JumpKind, Kernel, Labelled, Noise, adapt, mixture_transition, posterior_draw, run,
 };
 use crate::settings::{ImageKey, ImageSettings};
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 
 /// Transitions of a long chain between two frames, whose noise is drawn at once.
 const STRETCH: usize = 5;
@@ -39,6 +40,10 @@ enum State {
         step: f64,
     },
     Mixture(Box<Walk>),
+    /// The generator's next call draws this level.
+    Generator {
+        level: usize,
+    },
     Done,
 }
 
@@ -74,7 +79,11 @@ impl Sampling {
         let given = start.filter(|s| !s.is_empty());
         let x = match given {
             Some(numbers) => model.matrix(numbers) * model.schedule.signal(level),
-            None => noise(model, &settings) * model.schedule.noise(from).max(LEAST),
+            // The generator's first call starts from pure noise.
+            None => match settings.choice(ImageKey::Sampler) {
+                "generator" => noise(model, &settings),
+                _ => noise(model, &settings) * model.schedule.noise(from).max(LEAST),
+            },
         };
         let [n, _] = x.dims();
         let (state, total) = match settings.choice(ImageKey::Sampler) {
@@ -102,6 +111,7 @@ impl Sampling {
                     transitions + 1,
                 )
             }
+            "generator" => (State::Generator { level: last }, last + 1),
             _ => (State::Ancestral { level: last }, last + 2),
         };
         Self {
@@ -156,6 +166,7 @@ impl Sampling {
             State::Annealed { level, done } => self.annealed(model, level, done).await?,
             State::Langevin { step } => self.langevin(model, step).await?,
             State::Mixture(walk) => self.mixture(model, *walk).await?,
+            State::Generator { level } => self.generated(model, level).await?,
             State::Done => return Ok(()),
         }
         self.done += 1;
@@ -163,16 +174,20 @@ impl Sampling {
     }
 
     fn draw(&self, model: &ImageModel, step: u64) -> Tensor<2> {
-        let [n, d] = self.x.dims();
-        let seed = self.settings.int(ImageKey::Seed) as u64;
+        let [_, d] = self.x.dims();
+        self.rows(model, Stream::ReverseNoise, step, d)
+    }
+
+    /// Standard normals for every image, `[n, columns]`.
+    fn rows(&self, model: &ImageModel, stream: Stream, step: u64, columns: usize) -> Tensor<2> {
+        let [n, _] = self.x.dims();
+        let draws = Draws::new(self.settings.int(ImageKey::Seed) as u64, stream, step);
         let z = match self.settings.on(ImageKey::Interpolate) {
             // The same draws for every image: they differ in where they began.
-            true => Draws::new(seed, Stream::ReverseNoise, step)
-                .normals(d)
-                .repeat(n),
-            false => Draws::new(seed, Stream::ReverseNoise, step).normals(n * d),
+            true => draws.normals(columns).repeat(n),
+            false => draws.normals(n * columns),
         };
-        model.matrix(z)
+        Tensor::from_data(TensorData::new(z, [n, columns]), &model.device)
     }
 
     /// Keeps a frame of images at these levels, with the clean guess and energies if they are known.
@@ -277,10 +292,7 @@ impl Sampling {
         if count == 0 {
             return self.keep(vec![level; n], guess, energy, None).await;
         }
-        let kernel = match self.settings.on(ImageKey::Adjusted) {
-            true => Kernel::Mala,
-            false => Kernel::Ula,
-        };
+        let kernel = self.kernel();
         let steps = Tensor::full([n, 1], step as f32, &model.device);
         let seed = self.settings.int(ImageKey::Seed) as u64;
         let streams = [Stream::Proposal, Stream::Accept];
@@ -319,10 +331,7 @@ impl Sampling {
         let noise = Noise::draw(seed, streams, self.done, [k, n, d], &model.device);
         let draws = Draws::new(seed, Stream::Label, self.done);
         let jump = Jump::draw(JumpKind::Global, &draws, [n, model.levels()], &model.device);
-        let kernel = match self.settings.on(ImageKey::Adjusted) {
-            true => Kernel::Mala,
-            false => Kernel::Ula,
-        };
+        let kernel = self.kernel();
         let chains = Labelled {
             x: self.x.clone(),
             member,
@@ -342,6 +351,71 @@ impl Sampling {
             },
         }));
         Ok(())
+    }
+
+    async fn generated(&mut self, model: &ImageModel, level: usize) -> Result<(), TrainError> {
+        let Some(generator) = &model.generator else {
+            self.stop();
+            return Ok(());
+        };
+        let ([n, d], levels) = (self.x.dims(), model.levels());
+        let member = membership_of(level, levels, n, &model.device);
+        let draws = GeneratorNoise {
+            latent: self.rows(
+                model,
+                Stream::SampleLatent,
+                level as u64,
+                generator.rule.latents,
+            ),
+            noise: self.rows(model, Stream::SampleNoise, level as u64, d),
+        };
+        let network = &*generator.network;
+        let (below, guess) = generator.rule.call(network, &self.x, draws, &member);
+        let count = self.settings.int(ImageKey::Refine);
+        let (mut acceptance, mut x) = (None, below);
+        if count > 0 {
+            // In units of the spread that the noisier image leaves.
+            let spread = model.schedule.posterior(level).deviation.max(LEAST);
+            let step = self.settings.float(ImageKey::StepSize) * spread;
+            let steps = Tensor::full([levels], step as f32, &model.device);
+            let seed = self.settings.int(ImageKey::Seed) as u64;
+            let streams = [Stream::Proposal, Stream::Accept];
+            let noise = Noise::draw(seed, streams, level as u64, [count, n, d], &model.device);
+            let chains = Labelled { x, member };
+            let (above, forward) = (self.x.clone(), &generator.forward);
+            let energy = &model.energy;
+            let moved = recover(
+                energy,
+                forward,
+                self.kernel(),
+                chains,
+                above,
+                &steps,
+                &noise,
+            );
+            let sums = moved.acceptance.clone().sum_dim(0);
+            let share = sums.clone().slice([0..1, 0..1]) / sums.slice([0..1, 1..2]);
+            acceptance = Some(share.reshape([1]));
+            x = moved.chains.x;
+        }
+        let energy = model.at(level).energy(x.clone());
+        let guess = match level {
+            0 => x.clone(),
+            _ => guess,
+        };
+        self.x = x;
+        self.keep(vec![level; n], guess, energy, acceptance).await?;
+        if level > 0 {
+            self.state = State::Generator { level: level - 1 };
+        }
+        Ok(())
+    }
+
+    fn kernel(&self) -> Kernel {
+        match self.settings.on(ImageKey::Adjusted) {
+            true => Kernel::Mala,
+            false => Kernel::Ula,
+        }
     }
 
     async fn labels(&self, member: &Tensor<2>) -> Result<Vec<usize>, TrainError> {

@@ -1,10 +1,11 @@
 use super::*;
 use crate::data::made::golden;
-use crate::energy::conv::ConvArchitecture;
+use crate::energy::Blueprint;
+use crate::energy::conv::{ConvArchitecture, ConvShape};
 use crate::engine::block_on;
 use crate::sampler::ancestral;
 use crate::settings::Value;
-use crate::weights::{Method, ModelSpec, NetworkSpec, NoiseSpec, WeightsFile};
+use crate::weights::{GeneratorSpec, Method, ModelSpec, NetworkSpec, NoiseSpec, WeightsFile};
 use burn::tensor::Device;
 
 /// A small model with weights that are not at zero.
@@ -24,6 +25,17 @@ fn model(method: Method) -> ImageModel {
                 most: 5.0,
             },
         ),
+        Method::Ddaebm => (
+            NetworkSpec::Reconstruction {
+                channels: channels.clone(),
+                blocks: 1,
+            },
+            NoiseSpec::Vp {
+                steps: 3,
+                least: 0.1,
+                most: 20.0,
+            },
+        ),
         Method::DaEbm => (
             NetworkSpec::Residual {
                 channels,
@@ -38,7 +50,20 @@ fn model(method: Method) -> ImageModel {
     };
     let architecture = ConvArchitecture::from_spec(&spec);
     let flat: Vec<f32> = architecture.init(3).iter().map(|w| w + 0.005).collect();
-    let arrays = architecture.arrays(&flat);
+    let mut arrays = architecture.draw().layout.arrays(&flat);
+    if method == Method::Ddaebm {
+        let generator = GeneratorSpec {
+            channels: vec![4, 8],
+            blocks: 1,
+            latents: 3,
+            posterior: vec![4],
+        };
+        let shape = ConvShape::generator(&generator, 3);
+        let flat = shape.init(4, Stream::Test);
+        let flat: Vec<f32> = flat.iter().map(|w| w + 0.005).collect();
+        arrays.extend(shape.layout().arrays(&flat));
+        spec.generator = Some(generator);
+    }
     let file = WeightsFile {
         model: spec,
         arrays,
@@ -83,6 +108,42 @@ fn the_way_back_is_the_sampler_s_own() {
     assert_eq!(found, right);
 }
 
+/// One call a level from the seed's noise; the guess is what the network said, the state has the noise of
+/// its level on it.
+#[test]
+fn the_generator_is_called_once_a_level() {
+    let model = model(Method::Ddaebm);
+    let sampling = drawn(&model, settings("n=2&sampler=generator&seed=7"), None);
+    let frames: Vec<_> = sampling.path().frames().collect();
+    let levels: Vec<u32> = frames.iter().map(|f| f.levels[0]).collect();
+    assert_eq!(levels, [2, 1, 0]);
+    let numbers = |t: &Tensor<2>| block_on(read(vec![t.clone().into()])).unwrap().concat();
+    let generator = model.generator.as_ref().unwrap();
+    let mut above = noise(&model, &settings("n=2&sampler=generator&seed=7"));
+    for (frame, k) in frames.iter().zip([2usize, 1, 0]) {
+        let [latent, noise] = [(Stream::SampleLatent, 3), (Stream::SampleNoise, NUMBERS)];
+        let draw = |(stream, columns): (Stream, usize)| {
+            let z = Draws::new(7, stream, k as u64).normals(2 * columns);
+            Tensor::<2>::from_data(TensorData::new(z, [2, columns]), &model.device)
+        };
+        let inputs = crate::energy::Inputs {
+            x: above.clone(),
+            latent: Some(draw(latent)),
+            member: membership_of(k, 3, 2, &model.device),
+        };
+        let guess = generator.network.output(&inputs);
+        let p = model.schedule.posterior(k);
+        let deviation = if k == 0 { 0.0 } else { p.deviation };
+        let right = guess.clone() * p.clean + above * p.noisy + draw(noise) * deviation;
+        let apart = (frame.state.clone() - right.clone()).abs().max();
+        assert!(numbers(&apart.reshape([1, 1]))[0] < 1e-5, "{k}");
+        if k > 0 {
+            assert_eq!(numbers(&frame.guess), numbers(&guess));
+        }
+        above = frame.state.clone();
+    }
+}
+
 #[test]
 fn every_sampler_ends_with_finite_images_and_frames_of_its_whole_path() {
     for (method, text) in [
@@ -99,6 +160,9 @@ fn every_sampler_ends_with_finite_images_and_frames_of_its_whole_path() {
         (Method::DaEbm, "n=2&sampler=mixture&steps=2&transitions=9"),
         (Method::DaEbm, "n=2&sampler=annealed&steps=1"),
         (Method::DaEbm, "n=2"),
+        (Method::Ddaebm, "n=2&sampler=generator"),
+        (Method::Ddaebm, "n=2&sampler=generator&refine=3&step=0.1"),
+        (Method::Ddaebm, "n=2"),
     ] {
         let model = model(method);
         let sampling = drawn(&model, settings(text), None);

@@ -219,10 +219,11 @@ impl Studio {
             return Ok(());
         };
         let mut settings = settings;
-        if settings.choice(ImageKey::Sampler) == "mixture" && model.net.spec.method == Method::Dcd {
-            tell(failed(
-                "the levels of this model have no common scale, so chains cannot walk over them",
-            ));
+        let sampler = settings.choice(ImageKey::Sampler);
+        if !model.net.spec.method.allows(sampler) {
+            tell(failed(format!(
+                "this model cannot be drawn from by the sampler {sampler:?}"
+            )));
             return Ok(());
         }
         let start = match (

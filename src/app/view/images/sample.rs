@@ -10,7 +10,6 @@ use crate::app::image_words;
 use crate::app::words::number;
 use crate::protocol::{Format, ImageCommand};
 use crate::settings::{IMAGE_SAMPLERS, ImageKey};
-use crate::weights::Method;
 use leptos::prelude::*;
 
 /// The settings of drawing, in the order of the page.
@@ -25,6 +24,7 @@ const CONTROLS: &[ImageKey] = &[
     ImageKey::Steps,
     ImageKey::StepSize,
     ImageKey::Adjusted,
+    ImageKey::Refine,
 ];
 
 /// How images are drawn, beside the grid.
@@ -54,8 +54,7 @@ fn Samplers() -> impl IntoView {
     let studio = use_studio();
     let now = Memo::new(move |_| studio.settings.with(|s| s.choice(ImageKey::Sampler)));
     let method = Memo::new(move |_| studio.gallery.with(|g| g.loaded.as_ref().map(|l| l.method)));
-    // Levels of DCD each have a constant of their own: no chain can walk over them.
-    let fits = move |name: &str| name != "mixture" || method.get() != Some(Method::Dcd);
+    let fits = move |name: &str| method.get().is_none_or(|method| method.allows(name));
     let buttons = IMAGE_SAMPLERS.iter().map(|&name| {
         view! {
             <button
@@ -100,12 +99,11 @@ fn Draw() -> impl IntoView {
                 .filter(|most| asked > *most)
         })
     });
-    let fits = Memo::new(move |_| {
-        let mixture = studio.settings.with(|s| s.choice(ImageKey::Sampler)) == "mixture";
-        let dcd = studio
-            .gallery
-            .with(|g| g.loaded.as_ref().is_some_and(|l| l.method == Method::Dcd));
-        !(mixture && dcd)
+    let unfit = Memo::new(move |_| {
+        let sampler = studio.settings.with(|s| s.choice(ImageKey::Sampler));
+        let method = studio.gallery.with(|g| g.loaded.as_ref().map(|l| l.method));
+        let unfit = method.filter(|method| !method.allows(sampler));
+        unfit.map(|method| image_words::unfit(method, sampler))
     });
     let stale = Memo::new(move |_| {
         studio.drawn.with(|drawn| {
@@ -119,8 +117,8 @@ fn Draw() -> impl IntoView {
         <p class="quiet" data-testid="estimate">
             {move || estimate.get().unwrap_or_else(|| "Load a model to draw from it.".into())}
         </p>
-        <p class="quiet warning" hidden=move || fits.get()>
-            "The levels of this model have no common scale, so chains cannot walk over them: choose another sampler."
+        <p class="quiet warning" hidden=move || unfit.get().is_none()>
+            {move || unfit.get()}
         </p>
         {move || {
             too_many
@@ -142,7 +140,7 @@ fn Draw() -> impl IntoView {
         <button
             class="primary wide"
             data-testid="sample"
-            disabled=move || !(ready.get() && fits.get())
+            disabled=move || !ready.get() || unfit.get().is_some()
             on:click=move |_| studio.draw()
         >
             {move || if stale.get() { "Draw with these settings" } else { "Draw" }}

@@ -13,7 +13,7 @@ mod tape;
 use super::product::{LANES, Lanes};
 use super::{arch, numbers, tensor};
 use crate::kernel::plan::{Plan, Size};
-use crate::kernel::plan_kernels::{PlanKernels, Pulled, Rule};
+use crate::kernel::plan_kernels::{PlanKernels, Pulled, PulledBy, Rule};
 use crate::threads::in_order;
 use burn::tensor::{Device, Tensor};
 use maps::ZERO;
@@ -47,8 +47,8 @@ impl CpuPlan {
         })
     }
 
-    /// Every tile of a batch on its way through and back, from seeds for all its images.
-    fn tapes(&self, batch: &Batch, seed: &[f32]) -> Vec<Tape<'_>> {
+    /// Every tile of a batch on its way through, and with seeds for all its images on its way back.
+    fn tapes(&self, batch: &Batch, seed: Option<&[f32]>) -> Vec<Tape<'_>> {
         in_order(batch.tiles(), Room::default, |room, tile| {
             arch().dispatch(Through {
                 weights: &self.weights,
@@ -83,9 +83,7 @@ impl CpuPlan {
         }
     }
 
-    /// The gradient of the seeded outputs, or with `rows` of energies with these weights and of gradients
-    /// along these directions.
-    fn gather(&self, tapes: Vec<Tape>, batch: &Batch, rows: Option<[&[f32]; 2]>) -> Vec<Part> {
+    fn gather(&self, tapes: Vec<Tape>, batch: &Batch, sought: Sought) -> Vec<Part> {
         let count = tapes.len();
         let tapes = tapes.into_iter().map(|tape| Mutex::new(Some(tape)));
         let tapes: Vec<_> = tapes.collect();
@@ -99,7 +97,7 @@ impl CpuPlan {
                     plan: &self.weights.plan,
                     batch,
                     tile,
-                    rows,
+                    sought,
                     along,
                     room,
                 })
@@ -140,21 +138,27 @@ impl PlanKernels for CpuPlan {
         Some(self.slopes_of(&batch, found))
     }
 
-    fn pull(&self, x: &Tensor<2>, condition: &Tensor<2>, seed: &Tensor<2>) -> Option<Pulled> {
+    fn through(&self, x: &Tensor<2>, condition: &Tensor<2>) -> Option<(Tensor<2>, PulledBy<'_>)> {
         let batch = self.batch(x, condition)?;
-        let tapes = self.tapes(&batch, &numbers(seed)?);
-        let mut by_input = Vec::with_capacity(batch.x.len());
+        let tapes = self.tapes(&batch, None);
+        let mut found = Vec::new();
         for (tile, tape) in tapes.iter().enumerate() {
-            batch.unload(&mut by_input, tape.by_input(), batch.input, tile);
+            batch.unload(&mut found, tape.output(), batch.output, tile);
         }
-        let parts = self.gather(tapes, &batch, None);
-        Some(self.pulled(&batch, parts, Some(by_input)))
+        let found = tensor(found, [batch.n, batch.output.numbers()], &self.device);
+        let back = move |seed: &Tensor<2>| {
+            let mut parts = self.gather(tapes, &batch, Sought::Seeded(&numbers(seed)?));
+            let by_input = parts.iter_mut().map(|p| std::mem::take(&mut p.by_input));
+            let by_input = by_input.collect::<Vec<_>>().concat();
+            Some(self.pulled(&batch, parts, Some(by_input)))
+        };
+        Some((found, Box::new(back)))
     }
 
     fn slopes(&self, x: &Tensor<2>, condition: &Tensor<2>, rule: Rule) -> Option<Pulled> {
         let batch = self.batch(x, condition)?;
         let ones = vec![1.0; batch.n];
-        let tapes = self.tapes(&batch, &ones);
+        let tapes = self.tapes(&batch, Some(&ones));
         let mut found = (Vec::new(), Vec::new());
         for (tile, tape) in tapes.iter().enumerate() {
             batch.unload(&mut found.0, tape.output(), batch.output, tile);
@@ -163,7 +167,11 @@ impl PlanKernels for CpuPlan {
         let (energy, grad) = self.slopes_of(&batch, vec![found]);
         let (weight, direction) = rule(energy, grad);
         let (weight, direction) = (numbers(&weight)?, numbers(&direction)?);
-        let parts = self.gather(tapes, &batch, Some([&weight, &direction]));
+        let sought = Sought::Followed {
+            weight: &weight,
+            direction: &direction,
+        };
+        let parts = self.gather(tapes, &batch, sought);
         Some(self.pulled(&batch, parts, None))
     }
 }
@@ -263,10 +271,25 @@ impl Batch {
     }
 }
 
+/// Which gradient.
+#[derive(Clone, Copy)]
+enum Sought<'a> {
+    /// That of what came out, with a seed for each number of it.
+    Seeded(&'a [f32]),
+    /// That of energies with these weights and of their gradients along these directions, of tapes that
+    /// have been back.
+    Followed {
+        weight: &'a [f32],
+        direction: &'a [f32],
+    },
+}
+
 /// A tile's part of a gradient.
 struct Part {
     sums: Vec<f32>,
     by_condition: Vec<Lanes>,
+    /// Row by row, of seeded gradients.
+    by_input: Vec<f32>,
 }
 
 struct Outputs<'a, 'b> {
@@ -320,7 +343,7 @@ struct Through<'a, 'b> {
     weights: &'a Weights,
     batch: &'b Batch,
     tile: usize,
-    seed: &'b [f32],
+    seed: Option<&'b [f32]>,
     room: &'b mut Room,
 }
 
@@ -333,8 +356,10 @@ impl<'a> WithSimd for Through<'a, '_> {
         let mut tape = Tape::new(self.weights);
         batch.fill(&mut tape, tile);
         tape.forward(simd);
-        let seed = batch.only_images(self.seed, batch.output, tile);
-        tape.backward(simd, &seed, self.room);
+        if let Some(seed) = self.seed {
+            let seed = batch.only_images(seed, batch.output, tile);
+            tape.backward(simd, &seed, self.room);
+        }
         tape
     }
 }
@@ -344,8 +369,7 @@ struct Gather<'a, 'b> {
     plan: &'b Plan,
     batch: &'b Batch,
     tile: usize,
-    /// Weight of each energy and direction of each gradient.
-    rows: Option<[&'b [f32]; 2]>,
+    sought: Sought<'b>,
     along: &'b mut Option<Along>,
     room: &'b mut Room,
 }
@@ -356,7 +380,7 @@ impl WithSimd for Gather<'_, '_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Part {
         let Self {
-            tape,
+            mut tape,
             plan,
             batch,
             tile,
@@ -364,9 +388,15 @@ impl WithSimd for Gather<'_, '_> {
             ..
         } = self;
         let mut sums = vec![0.0; plan.parameters];
-        let by_condition = match self.rows {
-            None => tape.gather(simd, &mut sums, &[1.0; LANES], None, room),
-            Some([weight, direction]) => {
+        let mut by_input = Vec::new();
+        let by_condition = match self.sought {
+            Sought::Seeded(seed) => {
+                let seed = batch.only_images(seed, batch.output, tile);
+                tape.backward(simd, &seed, room);
+                batch.unload(&mut by_input, tape.by_input(), batch.input, tile);
+                tape.gather(simd, &mut sums, &[1.0; LANES], None, room)
+            }
+            Sought::Followed { weight, direction } => {
                 let number = Size {
                     channels: 1,
                     side: 1,
@@ -383,6 +413,10 @@ impl WithSimd for Gather<'_, '_> {
                 }
             }
         };
-        Part { sums, by_condition }
+        Part {
+            sums,
+            by_condition,
+            by_input,
+        }
     }
 }

@@ -357,6 +357,13 @@ fn linear<S: Simd>(
             conv.apply(simd, out, &maps[from], weights, start);
         }
         Op::Scale { from, at } => scale((out, true), &maps[from], &condition[at]),
+        Op::Shift { from, at } => {
+            copy((out, true), &maps[from]);
+            if affine {
+                out.iter_mut()
+                    .for_each(|out| put(out, false, &condition[at]));
+            }
+        }
         Op::Pool { from } => {
             gather(
                 (out, true),
@@ -427,6 +434,7 @@ fn back<S: Simd>(
                 }
             }
             Op::Scale { at, .. } => scale(target, g, &condition[at]),
+            Op::Shift { .. } => copy(target, g),
             Op::Pool { .. } => scatter(target, g, [size.side * 2, size.channels], 0.25),
             Op::Upsample { .. } => gather(target, g, [size.side, size.channels], 1.0),
             Op::Add { .. } => {
