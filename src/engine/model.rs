@@ -12,6 +12,7 @@ use crate::energy::{
 };
 use crate::objective::{ForwardStep, Generator};
 use crate::rng::{Draws, Stream};
+use crate::sampler::ancestral;
 use crate::weights::{ModelSpec, WeightsError, WeightsFile};
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -81,6 +82,23 @@ impl ImageModel {
 
     pub fn levels(&self) -> usize {
         self.schedule.levels()
+    }
+
+    /// Samples `[n, NUMBERS]`, by the generator if there is one and else along the energy's way back from
+    /// noise; `key` is seed and step of their draws.
+    pub fn samples(&self, n: usize, key: [u64; 2]) -> Tensor<2> {
+        match &self.generator {
+            Some(ImageGenerator { rule, network, .. }) => {
+                rule.sample(&**network, key, n, &self.device, |_, x, _| x)
+            }
+            None => ancestral(
+                &self.energy,
+                &self.schedule,
+                [n, NUMBERS],
+                key,
+                &self.device,
+            ),
+        }
     }
 
     /// Images as rows `[n, NUMBERS]`.

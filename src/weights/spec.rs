@@ -276,6 +276,39 @@ impl ModelSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::IMAGE_SAMPLERS;
+
+    #[test]
+    fn a_method_s_own_sampler_is_in_the_table_and_fits() {
+        for method in [Method::Dcd, Method::DaEbm, Method::Ddaebm] {
+            assert!(IMAGE_SAMPLERS.contains(&method.sampler()));
+            assert!(method.allows(method.sampler()));
+            assert!(method.allows("ancestral"));
+        }
+        assert!(!Method::Dcd.allows("mixture") && !Method::DaEbm.allows("generator"));
+    }
+
+    /// A visitor's file may ask for anything.
+    #[test]
+    fn what_cannot_be_built_is_refused() {
+        let right = ModelSpec::named("ddaebm-cifar").unwrap();
+        assert_eq!(right.check(), Ok(()));
+        let changed = |change: &dyn Fn(&mut GeneratorSpec)| {
+            let mut spec = right.clone();
+            spec.generator.iter_mut().for_each(change);
+            spec.check()
+        };
+        assert!(changed(&|g| g.channels = vec![5]).is_err());
+        assert!(changed(&|g| g.posterior = vec![8; 7]).is_err());
+        assert!(changed(&|g| g.blocks = 0).is_err());
+        assert!(changed(&|g| g.latents = 1 << 40).is_err());
+        let mut lost = right.clone();
+        lost.generator = None;
+        assert!(lost.check().is_err());
+        let mut extra = ModelSpec::named("dcd-cifar").unwrap();
+        extra.generator = right.generator;
+        assert!(extra.check().is_err());
+    }
 
     #[test]
     fn named_models_survive_their_file() {

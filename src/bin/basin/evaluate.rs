@@ -2,12 +2,11 @@
 
 use crate::arguments;
 use basin::data::files;
-use basin::data::images::{Images, NUMBERS};
+use basin::data::images::Images;
 use basin::engine::evaluate::{
     Extractors, Gaussian, Scored, Sets, denoising, long_run, quality, yardsticks,
 };
 use basin::engine::model::ImageModel;
-use basin::sampler::ancestral;
 use basin::weights::{WeightsFile, sha256};
 use burn::tensor::Device;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -71,6 +70,10 @@ pub fn command() -> Command {
                 .default_value("10000")
                 .value_parser(value_parser!(u64).range(10..=1_000_000))
                 .help("Transitions of the long run"),
+            flag("noise")
+                .default_value("0")
+                .value_parser(value_parser!(f64))
+                .help("Noise of the long run's level, in units of the signal; 0 for the cleanest"),
             flag("json")
                 .action(ArgAction::SetTrue)
                 .help("Print one JSON object at the end instead of lines on the way"),
@@ -150,29 +153,23 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
     if wanted("long-run") {
         let start = sets.test.part(0, CHAINS);
         let transitions = number("transitions") as u64;
-        let rows = long_run(&model.energy, 0, &start, transitions, &device, |row, _| {
-            printer.line(row)
-        });
+        let noise = matches.get_one::<f64>("noise").copied().unwrap_or(0.0);
+        let level = model.level_of(noise.max(1e-9));
+        let rows = long_run(&model, level, &start, transitions, |row| printer.line(row));
+        found["long_run_level"] = json!(level);
         found["long_run"] = json!(rows);
     }
     found["seconds"] = json!(began.elapsed().as_secs_f64());
     printer.last(&found)
 }
 
-/// Samples along the way back from noise.
 fn samples(model: &ImageModel, n: usize) -> Result<Images, String> {
     let mut all = Images::default();
     for first in (0..n).step_by(BATCH) {
         let count = BATCH.min(n - first);
         let key = (first * 1000) as u64;
-        let x = ancestral(
-            &model.energy,
-            &model.schedule,
-            [count, NUMBERS],
-            [1, key],
-            &model.device,
-        );
-        let numbers = x
+        let numbers = model
+            .samples(count, [1, key])
             .into_data()
             .try_to_vec::<f32>()
             .map_err(|e| format!("{e:?}"))?;

@@ -73,6 +73,10 @@ pub fn command() -> Command {
                 "Share of the run, at its end, over which the learning rate falls (may change)",
             ),
             number("ema", "Memory of the weights' running average (may change)"),
+            count(
+                "warmup",
+                "Iterations over which the learning rate rises and chains take every step",
+            ),
             count("batch", "Images of an iteration"),
             count("seed", "Seed of all draws"),
             flag("channels")
@@ -255,6 +259,7 @@ fn spec(matches: &ArgMatches) -> Result<TrainSpec, String> {
     let count = |name: &str| matches.get_one::<u64>(name).copied();
     let number = |name: &str| matches.get_one::<f64>(name).copied();
     spec.batch = count("batch").map_or(spec.batch, |n| n.min(4096) as usize);
+    spec.warmup = count("warmup").unwrap_or(spec.warmup);
     spec.seed = count("seed").unwrap_or(spec.seed);
     spec.diffusion_step = number("diffusion-step").unwrap_or(spec.diffusion_step);
     spec.transitions = count("transitions").map_or(spec.transitions, |n| n.min(1000) as usize);
@@ -286,6 +291,7 @@ fn resume(
     device: burn::tensor::Device,
 ) -> Result<TrainImages, String> {
     for name in [
+        "warmup",
         "batch",
         "seed",
         "channels",

@@ -15,7 +15,7 @@ pub struct TrainSpec {
     pub learning_rate: f64,
     pub beta1: f64,
     pub beta2: f64,
-    /// Iterations over which the learning rate rises.
+    /// Iterations over which the learning rate rises, and in which chains take every step.
     pub warmup: u64,
     /// Share of the run, at its end, over which it falls.
     pub decay: f64,

@@ -180,10 +180,7 @@ fn a_generator_goes_into_the_file_and_comes_back() {
     // Half precision is what the file loses.
     assert!(apart(&numbers(&other), &right) < 0.02);
     let model = crate::engine::model::ImageModel::new(&weights, &device).unwrap();
-    let generator = model.generator.unwrap();
-    let found = generator
-        .rule
-        .sample(&*generator.network, [0, 0], 2, &device, |_, x, _| x);
+    let found = model.samples(2, [0, 0]);
     let found = block_on(read(vec![found.into()])).unwrap().concat();
     assert!(apart(&found, &numbers(&other)) < 1e-4);
 }

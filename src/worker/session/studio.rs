@@ -13,7 +13,6 @@ use crate::engine::model::ImageModel;
 use crate::engine::sample::{Frame, Sampling, path};
 use crate::protocol::{EVERY_LANE, Event, Format, FrameFacts, ImageCommand, ImageEvent};
 use crate::settings::{ImageKey, ImageSettings, Value};
-use crate::weights::Method;
 use crate::weights::manifest::Manifest;
 use crate::weights::reference::Reference;
 use crate::worker::device::Gpu;
@@ -221,9 +220,8 @@ impl Studio {
         let mut settings = settings;
         let sampler = settings.choice(ImageKey::Sampler);
         if !model.net.spec.method.allows(sampler) {
-            tell(failed(format!(
-                "this model cannot be drawn from by the sampler {sampler:?}"
-            )));
+            let why = format!("this model cannot be drawn from by the sampler {sampler:?}");
+            tell(failed(&why));
             return Ok(());
         }
         let start = match (

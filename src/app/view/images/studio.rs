@@ -239,8 +239,17 @@ impl Studio {
         self.adopt(next, Some(Entry::Same));
     }
 
+    /// Chooses a model, and with it the sampler of its method.
     pub fn choose_model(self, name: String) {
         let mut next = self.settings.get_untracked();
+        let method = self.gallery.with_untracked(|gallery| {
+            let entry = gallery.manifest.as_ref()?.entry(&name)?;
+            Some(entry.model.method)
+        });
+        if let Some(method) = method {
+            // The table knows every method's sampler.
+            next.set_text(ImageKey::Sampler, method.sampler()).ok();
+        }
         next.model = name;
         self.adopt(next, Some(Entry::New));
     }
