@@ -67,7 +67,7 @@ pub fn percentile(p: f32) -> String {
 pub fn meaning(score: Score) -> &'static str {
     match score {
         Score::Denoising => {
-            "The same with how well the model takes away noise from the image at twelve levels: its gradients' lengths and its errors, taken together, against training images'."
+            "How far the gradient's lengths at twelve noise levels, the errors in taking noise away at each of them, and the energy drop, taken together, are from those of training images."
         }
         Score::Profile => {
             "How far the gradient's lengths at twelve noise levels, taken together, are from those of training images."

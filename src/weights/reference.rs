@@ -28,8 +28,8 @@ pub struct Measured {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Score {
-    /// The same distance with the errors of denoising at every level beside the norms (Graham et al. 2023,
-    /// arXiv 2211.07740, for the errors).
+    /// The same distance with the errors of denoising at every level (Graham et al. 2023, arXiv
+    /// 2211.07740) and the energy drop beside the norms.
     Denoising,
     /// Distance of the profile of score norms from those of training images (Mahmood, Oliva & Styner
     /// 2021, arXiv 2010.13132), in standard deviations.
@@ -85,7 +85,7 @@ pub fn column(index: usize) -> (Score, bool) {
 pub struct Fit {
     /// Mean energy at level 0.
     pub energy: f64,
-    /// Of the norms and the errors together, and of the norms.
+    /// Of norms, errors and energy drop together, and of the norms.
     pub denoising: Normal,
     pub profile: Normal,
     /// Line by which the number of bytes predicts each score: means of both, and slope.
@@ -118,7 +118,7 @@ impl Fit {
     /// The plain scores.
     pub fn plain(&self, m: &Measured) -> [f64; Score::ALL.len()] {
         Score::ALL.map(|score| match score {
-            Score::Denoising => self.denoising.distance(&m.both()),
+            Score::Denoising => self.denoising.distance(&m.together()),
             Score::Profile => self.profile.distance(&m.profile),
             Score::Energy => f64::from(m.energy),
             Score::MeanEnergy => f64::from(m.mean_energy),
@@ -130,9 +130,9 @@ impl Fit {
 }
 
 impl Measured {
-    /// The norms and the errors, one after the other.
-    pub fn both(&self) -> Vec<f32> {
-        [self.profile.as_slice(), &self.errors].concat()
+    /// The norms, the errors and the energy drop, one after the other.
+    pub fn together(&self) -> Vec<f32> {
+        [self.profile.as_slice(), &self.errors, &[self.drop]].concat()
     }
 }
 
@@ -256,8 +256,15 @@ mod tests {
             fit: Fit {
                 energy: 3.0,
                 denoising: Normal {
-                    mean: vec![1.0, 2.0, 3.0],
-                    precision: vec![4.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+                    mean: vec![1.0, 2.0, 3.0, 2.0],
+                    // Twice the first of four, and once the others.
+                    precision: (0..16)
+                        .map(|i| match i {
+                            0 => 4.0,
+                            5 | 10 | 15 => 1.0,
+                            _ => 0.0,
+                        })
+                        .collect(),
                 },
                 profile: Normal {
                     mean: vec![1.0, 2.0],
@@ -301,7 +308,8 @@ mod tests {
         };
         // √(4·1² + 1·2²) and what 110 bytes predict, 5 + 0.1·10.
         assert!((at(Score::Profile, false) - 8f32.sqrt()).abs() < 1e-6);
-        assert_eq!(at(Score::Denoising, false), 3.0);
+        // √(4·1² + 2² + 1² + 2²)
+        assert!((at(Score::Denoising, false) - 13f32.sqrt()).abs() < 1e-6);
         assert!((at(Score::Profile, true) - (8f32.sqrt() - 6.0)).abs() < 1e-6);
         assert_eq!(at(Score::Energy, false), 1.0);
         assert_eq!(at(Score::Typicality, false), 2.0);

@@ -171,7 +171,7 @@ fn fit(train: &[Measured]) -> Fit {
     let energies = train.iter().map(|m| f64::from(m.energy));
     let mut fit = Fit {
         energy: energies.sum::<f64>() / train.len() as f64,
-        denoising: normal(train.iter().map(Measured::both).collect()),
+        denoising: normal(train.iter().map(Measured::together).collect()),
         profile: normal(train.iter().map(|m| m.profile.clone()).collect()),
         lines: Vec::new(),
     };
