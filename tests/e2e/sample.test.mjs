@@ -136,6 +136,33 @@ story("images are drawn on WebGPU as on the CPU", async ({ open }) => {
   found.forEach((x, i) => assert.ok(Math.abs(x - right[i]) <= 1e-3 * most, `${x} against ${right[i]} at ${i}`));
 }, { files: tinyModel(), webgpu: true });
 
+story("a generator comes with its model and draws in a call for each step", async ({ open }) => {
+  const tab = await loaded(open, "images/#v=1&n=3&seed=5");
+  assert.ok(await tab.get("sampler-generator").isDisabled());
+  await tab.get("model").selectOption("ddaebm-cifar");
+  await tab.until(
+    "the method's sampler",
+    () => tab.get("sampler-generator").getAttribute("aria-pressed"),
+    (pressed) => pressed === "true",
+  );
+  await tab.click("load");
+  const at = () => tab.get("model").getAttribute("data-loaded");
+  await tab.until("the other model", at, (name) => name === "ddaebm-cifar");
+  assert.match(await tab.text("model-state"), /energies within/);
+  assert.ok(await tab.get("sampler-mixture").isDisabled());
+  const plain = await draw(tab);
+  assert.match(await tab.text("path-step"), /^step 3 of 3$/);
+  const copied = await tab.copyLink();
+  assert.match(copied, /model=ddaebm-cifar.*sampler=generator/);
+  await tab.get("set-refine").fill("3");
+  await tab.get("set-refine").press("Enter");
+  assert.notDeepEqual(await draw(tab), plain);
+  assert.match(await tab.text("acceptance"), /^\d+ %$/);
+  const other = await open(copied.slice(copied.indexOf("images/")));
+  await ready(other);
+  assert.deepEqual(await draw(other), plain);
+}, { files: tinyModel() });
+
 story("a drawing is paused, stepped and looked back on", async ({ open }) => {
   const tab = await loaded(open, "images/#v=1&n=2&sampler=annealed&steps=40");
   await tab.click("sample");

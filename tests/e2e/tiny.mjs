@@ -1,4 +1,4 @@
-// A tiny model in place of the shipped ones, trained for a few minutes; `tiny/README.md` says how.
+// Tiny models in place of the shipped ones, trained for a few minutes; `tiny/README.md` says how.
 
 import { readFileSync } from "node:fs";
 
@@ -8,13 +8,10 @@ export const manifest = JSON.parse(read("weights/manifest.json"));
 export const [entry] = manifest.models;
 export const weights = read(entry.file.path);
 
-// The files of a host that has the tiny model only.
+// The files of a host that has the tiny models only.
 export function tinyModel() {
-  return new Map([
-    ["weights/manifest.json", read("weights/manifest.json")],
-    [entry.file.path, weights],
-    [entry.reference.path, read(entry.reference.path)],
-  ]);
+  const files = manifest.models.flatMap((model) => [model.file.path, model.reference.path]);
+  return new Map(["weights/manifest.json", ...files].map((path) => [path, read(path)]));
 }
 
 // Opens a page with the tiny model loaded.

@@ -101,11 +101,12 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
         false => Manifest::default(),
     };
     manifest.version = VERSION;
-    manifest.models.retain(|other| other.model.name != name);
-    manifest.models.push(entry);
-    manifest
-        .models
-        .sort_by(|a, b| a.model.name.cmp(&b.model.name));
+    // In its old place: the first one is what visitors meet first.
+    let place_of = |other: &Entry| other.model.name == name;
+    match manifest.models.iter_mut().find(|other| place_of(other)) {
+        Some(old) => *old = entry,
+        None => manifest.models.push(entry),
+    }
     let text = serde_json::to_string_pretty(&manifest).map_err(|e| e.to_string())?;
     // What is written is what pages will read.
     Manifest::read(&text)?;
