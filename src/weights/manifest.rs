@@ -115,6 +115,11 @@ impl Manifest {
 pub const MOST_BYTES: u64 = 64 << 20;
 
 impl FileFacts {
+    /// The path, with the hash behind it so that no cache answers with another version.
+    pub fn address(&self) -> String {
+        format!("{}?sha256={}", self.path, self.sha256)
+    }
+
     fn check(&self) -> Result<(), &'static str> {
         let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
         if self.sha256.len() != 64 || !self.sha256.bytes().all(digit) {

@@ -90,7 +90,7 @@ async fn stream(
         headers.set("Range", &format!("bytes={}-", bytes.len()))?;
         init.set_headers_headers(&headers);
     }
-    let url = format!("{base}{}", file.path);
+    let url = format!("{base}{}", file.address());
     let response: Response = JsFuture::from(scope().fetch_with_str_and_init(&url, &init))
         .await?
         .unchecked_into();
@@ -112,7 +112,8 @@ async fn stream(
         part.copy_to(&mut bytes[before..]);
         tell(bytes.len() as u64);
         if bytes.len() as u64 > file.bytes {
-            // Not the file of the manifest: no need for the rest of it.
+            // Not the file of the manifest: no need for the rest of it, nor to wait until it ends.
+            let _ = reader.cancel();
             return Ok(());
         }
     }

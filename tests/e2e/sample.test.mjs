@@ -46,6 +46,24 @@ story("a model loads with progress, stops, and goes on from where it stopped", a
   assert.equal(await tab.get("golden").getAttribute("data-passed"), "true");
 }, { files: tinyModel() });
 
+story("another model may be asked for while one is on its way", async ({ open, host }) => {
+  host.pace = 60;
+  const tab = await open("images/");
+  await tab.until("a model in the list", () => tab.get("model").inputValue(), Boolean);
+  await tab.click("load");
+  const share = () => tab.get("weights-progress").evaluate((bar) => bar.value).catch(() => 0);
+  await tab.until("some progress", share, (value) => value > 0.1 && value < 1);
+  host.pace = 0;
+  const at = () => tab.get("model").getAttribute("data-loaded");
+  await tab.get("model").selectOption("ddaebm-cifar");
+  await tab.until("the other model", at, (name) => name === "ddaebm-cifar");
+  // The first goes on from where it was.
+  await tab.get("model").selectOption(entry.model.name);
+  await tab.click("load");
+  await tab.until("the first model", at, (name) => name === entry.model.name);
+  assert.ok(host.ranges.some((from) => from > 0), `${host.ranges}`);
+}, { files: tinyModel() });
+
 story("a model is there after a reload without a network, and can be deleted", async ({ open, host, context }) => {
   const tab = await loaded(open, "images/");
   await tab.page.evaluate(() => navigator.serviceWorker.ready);

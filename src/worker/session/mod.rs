@@ -96,8 +96,8 @@ impl Session {
                         }
                     }
                     Letter::Command(lane, command) => self.handle(usize::from(lane), command).await,
-                    Letter::Fetched { name, fetched } => {
-                        guarded(self.studio.fetched(&name, fetched)).await
+                    Letter::Fetched { loading, fetched } => {
+                        guarded(self.studio.fetched(loading, fetched)).await
                     }
                 };
                 if let Err(error) = done {

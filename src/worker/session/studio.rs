@@ -62,6 +62,8 @@ pub(super) struct Studio {
     base: String,
     manifest: Manifest,
     loading: Option<Loading>,
+    /// How many have begun.
+    loadings: u32,
     /// The beginning of a file whose loading stopped, by its hash.
     part: Option<(String, Vec<u8>)>,
     model: Option<Model>,
@@ -92,6 +94,7 @@ impl Studio {
             base: String::new(),
             manifest: Manifest::default(),
             loading: None,
+            loadings: 0,
             part: None,
             model: None,
             sampling: None,

@@ -252,6 +252,11 @@ impl Studio {
         }
         next.model = name;
         self.adopt(next, Some(Entry::New));
+        let loading = |g: &Gallery| matches!(g.weights, Weights::Loading { .. });
+        if self.gallery.with_untracked(loading) {
+            // In place of the one on its way.
+            self.load();
+        }
     }
 
     /// What the address says anew.

@@ -19,12 +19,17 @@ use web_time::Instant;
 /// Where the list of models is.
 const MANIFEST: &str = "weights/manifest.json";
 
+/// The name that it is kept under.
+const MANIFEST_KEPT: &str = "manifest";
+
 /// Most images of a grid.
 const MOST: u32 = 64;
 
 /// A file on its way.
 pub struct Loading {
+    number: u32,
     name: String,
+    file: FileFacts,
     abort: AbortController,
 }
 
@@ -35,7 +40,7 @@ impl Studio {
         let base = self.base.as_str();
         let found = match loader::text(base, MANIFEST).await {
             Ok(text) => Manifest::read(&text).map(|manifest| (manifest, text)),
-            Err(message) => match loader::kept(base, "manifest").await {
+            Err(message) => match loader::kept(base, MANIFEST_KEPT).await {
                 Some(bytes) => {
                     let text = String::from_utf8_lossy(&bytes).into_owned();
                     Manifest::read(&text).map(|manifest| (manifest, text))
@@ -46,14 +51,27 @@ impl Studio {
         match found {
             Ok((manifest, text)) => {
                 // Without room it is fetched anew each time.
-                let _ = loader::keep(base, "manifest", text.as_bytes()).await;
+                let _ = loader::keep(base, MANIFEST_KEPT, text.as_bytes()).await;
                 self.manifest = manifest;
+                self.tidy().await;
                 tell(ImageEvent::Models {
                     manifest: text,
                     kept: self.kept().await,
                 });
             }
             Err(message) => tell(ImageEvent::NoModels { message }),
+        }
+    }
+
+    /// Deletes kept files that no model of the list has any more.
+    async fn tidy(&self) {
+        let models = self.manifest.models.iter();
+        let files = models.flat_map(|entry| [&entry.file.sha256, &entry.reference.sha256]);
+        let known: Vec<&String> = files.collect();
+        for name in loader::names(&self.base).await {
+            if name != MANIFEST_KEPT && !known.contains(&&name) {
+                loader::forget(&self.base, &name).await;
+            }
         }
     }
 
@@ -66,9 +84,11 @@ impl Studio {
     }
 
     pub(super) async fn load(&mut self, name: String) -> Result<(), TrainError> {
-        if self.loading.is_some() {
+        if self.loading.as_ref().is_some_and(|l| l.name == name) {
             return Ok(());
         }
+        // Another model was asked for meanwhile.
+        self.stop_loading();
         let Some(entry) = self.manifest.entry(&name).cloned() else {
             tell(not_loaded(format!("there is no model {name:?}")));
             return Ok(());
@@ -88,12 +108,19 @@ impl Studio {
         };
         let part = match self.part.take() {
             Some((hash, bytes)) if hash == file.sha256 => bytes,
-            _ => Vec::new(),
+            other => {
+                self.part = other;
+                Vec::new()
+            }
         };
         let (base, signal) = (self.base.clone(), abort.signal());
         let inbox = Rc::clone(&self.inbox);
+        let number = self.loadings;
+        self.loadings += 1;
         self.loading = Some(Loading {
-            name: name.clone(),
+            number,
+            name,
+            file: file.clone(),
             abort,
         });
         wasm_bindgen_futures::spawn_local(async move {
@@ -101,7 +128,10 @@ impl Studio {
             let progress = |received| tell(ImageEvent::Loading { received, total });
             progress(part.len() as u64);
             let fetched = loader::fetch(&base, &file, part, &signal, progress).await;
-            inbox.put(Letter::Fetched { name, fetched });
+            inbox.put(Letter::Fetched {
+                loading: number,
+                fetched,
+            });
         });
         Ok(())
     }
@@ -113,18 +143,16 @@ impl Studio {
     }
 
     /// A loading has ended.
-    pub async fn fetched(&mut self, name: &str, fetched: Fetched) -> Result<(), TrainError> {
-        if self.loading.as_ref().is_none_or(|l| l.name != name) {
-            return Ok(());
-        }
-        self.loading = None;
-        let Some(file) = self.manifest.entry(name).map(|entry| entry.file.clone()) else {
+    pub async fn fetched(&mut self, number: u32, fetched: Fetched) -> Result<(), TrainError> {
+        let current = self.loading.take_if(|l| l.number == number);
+        let Some(Loading { name, file, .. }) = current else {
+            // It was given up for another.
             return Ok(());
         };
         match fetched {
             Fetched::Whole(bytes) => {
                 let problem = loader::keep(&self.base, &file.sha256, &bytes).await.err();
-                self.take_file(name, bytes).await?;
+                self.take_file(&name, bytes).await?;
                 tell(ImageEvent::Kept {
                     names: self.kept().await,
                     problem,
@@ -162,7 +190,7 @@ impl Studio {
         let text = match kept.filter(|bytes| sha256(bytes) == file.sha256) {
             Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             None => {
-                let text = loader::text(&self.base, &file.path).await?;
+                let text = loader::text(&self.base, &file.address()).await?;
                 if sha256(text.as_bytes()) != file.sha256 {
                     return Err("the file does not have the hash that it should".into());
                 }
