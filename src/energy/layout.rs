@@ -3,6 +3,7 @@
 //! Invariant: blocks are matrices stored row by row, one after another with no gap, in the order
 //! in which they were added.
 
+use crate::rng::{Draws, Stream};
 use crate::weights::{Array, WeightsError};
 use burn::tensor::{Gradients, Tensor};
 use std::ops::Range;
@@ -57,6 +58,23 @@ impl Layout {
             }
         });
         Tensor::cat(parts.collect(), 0)
+    }
+
+    /// Fresh weights: Kaiming normal over the inputs in the weights of blocks that `starts` names, zeros
+    /// elsewhere.
+    pub fn fresh(&self, seed: u64, stream: Stream, starts: impl Fn(&str) -> bool) -> Vec<f32> {
+        let mut flat = vec![0.0; self.parameters()];
+        for (index, block) in self.blocks.iter().enumerate() {
+            if !block.name.ends_with("weight") || !starts(&block.name) {
+                continue;
+            }
+            let deviation = (block.shape[0] as f32).sqrt().recip();
+            let normals = Draws::new(seed, stream, index as u64).normals(block.range().len());
+            for (w, z) in flat[block.range()].iter_mut().zip(normals) {
+                *w = deviation * z;
+            }
+        }
+        flat
     }
 
     /// The blocks of a flat buffer as arrays of a file.

@@ -5,7 +5,7 @@
 use super::product::product;
 use super::{Activation, Blueprint, Inputs, Layout, Network, Pull, Pullback};
 use crate::kernel;
-use crate::rng::{Draws, Stream};
+use crate::rng::Stream;
 use burn::tensor::Tensor;
 
 /// The shape of a network with SiLU layers of one width.
@@ -43,16 +43,7 @@ impl Blueprint for Shape {
 
     /// Kaiming normal over the inputs, zero biases.
     fn init(&self, seed: u64, stream: Stream) -> Vec<f32> {
-        let layout = self.layout();
-        let mut flat = vec![0.0; layout.parameters()];
-        for (index, block) in layout.blocks.iter().enumerate().step_by(2) {
-            let deviation = (block.shape[0] as f32).sqrt().recip();
-            let normals = Draws::new(seed, stream, index as u64).normals(block.range().len());
-            for (w, z) in flat[block.range()].iter_mut().zip(normals) {
-                *w = deviation * z;
-            }
-        }
-        flat
+        self.layout().fresh(seed, stream, |_| true)
     }
 
     fn build(&self, flat: &Tensor<1>) -> Box<dyn Network> {

@@ -174,7 +174,7 @@ impl Ddaebm {
             variance: each(&variance),
             reach: each(&reach),
             jeffrey: settings.choice(Key::Divergence) == "jeffrey",
-            posterior: settings.on(Key::Posterior),
+            posterior: settings.on(Key::Posterior) && settings.on(Key::Latent),
             shown: 256,
         };
         let generator = Generator::new(schedule, [2, settings.int(Key::LatentSize)], device)

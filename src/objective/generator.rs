@@ -131,21 +131,6 @@ impl Generator {
         of_level(member, &self.deviation)
     }
 
-    /// One draw of level `k` for each x_{k+1} `[n, d]`, with the clean guess; `[seed, step]` keys it.
-    pub fn step(
-        &self,
-        network: &dyn Network,
-        [seed, step]: [u64; 2],
-        k: usize,
-        above: &Tensor<2>,
-    ) -> (Tensor<2>, Tensor<2>) {
-        let ([n, _], device) = (above.dims(), above.device());
-        let streams = [Stream::SampleLatent, Stream::SampleNoise];
-        let draws = self.noise(seed, streams, step * KEYS + k as u64, n, &device);
-        let member = membership_of(k, self.levels, n, &device);
-        self.call(network, above, draws, &member)
-    }
-
     /// Samples of level 0 `[n, d]` by one call a level from pure noise; `polish` may move the points
     /// of each level on, given the points above them.
     pub fn sample(
@@ -159,7 +144,10 @@ impl Generator {
         let draws = Draws::new(seed, Stream::GeneratorStart, step);
         let start = self.normals(&draws, n, device);
         (0..self.levels).rev().fold(start, |x, k| {
-            let (below, _) = self.step(network, [seed, step], k, &x);
+            let streams = [Stream::SampleLatent, Stream::SampleNoise];
+            let draws = self.noise(seed, streams, step * KEYS + k as u64, n, device);
+            let member = membership_of(k, self.levels, n, device);
+            let (below, _) = self.call(network, &x, draws, &member);
             polish(k, below, x)
         })
     }

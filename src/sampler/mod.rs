@@ -59,6 +59,13 @@ impl Noise {
         }
     }
 
+    /// The same draws, of one chain, for `n` chains.
+    pub fn for_all(self, n: usize) -> Self {
+        Self {
+            draws: self.draws.repeat_dim(1, n),
+        }
+    }
+
     fn transitions(&self) -> usize {
         self.draws.dims()[0]
     }

@@ -200,6 +200,7 @@ impl Reference {
         } = &reference.fit;
         let shaped = denoising.whole()
             && profile.whole()
+            && denoising.mean.len() == 2 * profile.mean.len() + 1
             && lines.len() == Score::ALL.len()
             && reference.tables.len() == COLUMNS;
         match shaped && reference.tables.iter().all(|t| t.quantiles.len() > 1) {
@@ -256,12 +257,11 @@ mod tests {
             fit: Fit {
                 energy: 3.0,
                 denoising: Normal {
-                    mean: vec![1.0, 2.0, 3.0, 2.0],
-                    // Twice the first of four, and once the others.
-                    precision: (0..16)
+                    mean: vec![1.0, 2.0, 3.0, 3.0, 2.0],
+                    precision: (0..25)
                         .map(|i| match i {
                             0 => 4.0,
-                            5 | 10 | 15 => 1.0,
+                            6 | 12 | 18 | 24 => 1.0,
                             _ => 0.0,
                         })
                         .collect(),
@@ -298,7 +298,7 @@ mod tests {
             gradient: 3.0,
             drop: 4.0,
             profile: vec![2.0, 4.0],
-            errors: vec![4.0],
+            errors: vec![4.0, 4.0],
             bytes: 110.0,
         };
         let scores = reference().fit.scores(&m);
@@ -308,8 +308,8 @@ mod tests {
         };
         // √(4·1² + 1·2²) and what 110 bytes predict, 5 + 0.1·10.
         assert!((at(Score::Profile, false) - 8f32.sqrt()).abs() < 1e-6);
-        // √(4·1² + 2² + 1² + 2²)
-        assert!((at(Score::Denoising, false) - 13f32.sqrt()).abs() < 1e-6);
+        // √(4·1² + 2² + 1² + 1² + 2²)
+        assert!((at(Score::Denoising, false) - 14f32.sqrt()).abs() < 1e-6);
         assert!((at(Score::Profile, true) - (8f32.sqrt() - 6.0)).abs() < 1e-6);
         assert_eq!(at(Score::Energy, false), 1.0);
         assert_eq!(at(Score::Typicality, false), 2.0);
@@ -323,6 +323,11 @@ mod tests {
         assert_eq!(read(&right), Ok(right.clone()));
         let mut odd = right.clone();
         odd.fit.profile.precision.pop();
+        assert!(read(&odd).is_err());
+        // One number short, and square.
+        let mut odd = right.clone();
+        odd.fit.denoising.mean.pop();
+        odd.fit.denoising.precision.truncate(16);
         assert!(read(&odd).is_err());
         let mut odd = right;
         odd.tables.pop();

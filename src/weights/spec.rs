@@ -175,6 +175,11 @@ pub struct ModelSpec {
 const MOST_LEVELS: usize = 256;
 const DEVIATIONS: std::ops::RangeInclusive<f64> = 1e-4..=1e3;
 
+/// Most steps of a generator, and the fastest rate of their noise: faster ones leave nothing of the signal
+/// to divide by.
+const MOST_STEPS: usize = 32;
+const FASTEST: f64 = 100.0;
+
 impl ModelSpec {
     /// Whether the networks and levels can be built.
     ///
@@ -206,6 +211,13 @@ impl ModelSpec {
         };
         if !(2..=MOST_LEVELS).contains(&levels) {
             return Err(format!("noise levels are 2 to {MOST_LEVELS}"));
+        }
+        match (self.method, self.noise) {
+            // Its energies and calls are between a level and the next one, which other noises lack.
+            (Method::Ddaebm, NoiseSpec::Vp { steps, most, .. })
+                if steps <= MOST_STEPS && most <= FASTEST => {}
+            (Method::Dcd | Method::DaEbm, NoiseSpec::Ve { .. } | NoiseSpec::Ramp { .. }) => {}
+            _ => return Err("the noise does not suit the method".into()),
         }
         match numbers.iter().all(|n| DEVIATIONS.contains(n)) {
             true => Ok(()),
@@ -302,6 +314,24 @@ mod tests {
         assert!(changed(&|g| g.posterior = vec![8; 7]).is_err());
         assert!(changed(&|g| g.blocks = 0).is_err());
         assert!(changed(&|g| g.latents = 1 << 40).is_err());
+        for noise in [
+            ModelSpec::named("dcd-cifar").unwrap().noise,
+            ModelSpec::named("da-ebm-cifar").unwrap().noise,
+            NoiseSpec::Vp {
+                steps: 33,
+                least: 0.1,
+                most: 20.0,
+            },
+            NoiseSpec::Vp {
+                steps: 4,
+                least: 0.1,
+                most: 1e3,
+            },
+        ] {
+            let mut other = right.clone();
+            other.noise = noise;
+            assert!(other.check().is_err(), "{noise:?}");
+        }
         let mut lost = right.clone();
         lost.generator = None;
         assert!(lost.check().is_err());

@@ -16,8 +16,12 @@ use web_sys::MessageChannel;
 pub enum Letter {
     /// A command and the lane it is for.
     Command(u8, Command),
-    /// A file of the page's host, by the number of its loading.
-    Fetched { loading: u32, fetched: Fetched },
+    /// A file of the page's host, by the number of its loading and its hash.
+    Fetched {
+        loading: u32,
+        sha256: String,
+        fetched: Fetched,
+    },
 }
 
 /// Letters in the order they came.

@@ -140,19 +140,24 @@ story("a link draws the same pixels again", async ({ open }) => {
   assert.notDeepEqual(await draw(other), first);
 }, { files: tinyModel() });
 
-story("images are drawn on WebGPU as on the CPU", async ({ open }) => {
-  const tab = await loaded(open, "images/?gpu=1#v=1&n=2&seed=3&sampler=langevin&start=noise&t=20&transitions=3");
-  assert.match(await tab.text("model-state"), /at work on the GPU; energies within/);
-  const numbers = (file) => new Float32Array(file.buffer.slice(file.byteOffset + 128, file.byteOffset + file.length));
-  const found = numbers(await draw(tab));
-  const picture = await tab.get("grid").screenshot();
-  assert.ok(new Set(picture).size > 100, "the canvas is empty");
-  const other = await open("images/?cpu=1#v=1&n=2&seed=3&sampler=langevin&start=noise&t=20&transitions=3");
-  await ready(other);
-  const right = numbers(await draw(other));
-  const most = right.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-  found.forEach((x, i) => assert.ok(Math.abs(x - right[i]) <= 1e-3 * most, `${x} against ${right[i]} at ${i}`));
-}, { files: tinyModel(), webgpu: true });
+for (const [what, link] of [
+  ["images are", "n=2&seed=3&sampler=langevin&start=noise&t=20&transitions=3"],
+  ["a generator's images are", "n=2&seed=3&model=ddaebm-cifar&sampler=generator&refine=2"],
+]) {
+  story(`${what} drawn on WebGPU as on the CPU`, async ({ open }) => {
+    const tab = await loaded(open, `images/?gpu=1#v=1&${link}`);
+    assert.match(await tab.text("model-state"), /at work on the GPU; energies within/);
+    const numbers = (file) => new Float32Array(file.buffer.slice(file.byteOffset + 128, file.byteOffset + file.length));
+    const found = numbers(await draw(tab));
+    const picture = await tab.get("grid").screenshot();
+    assert.ok(new Set(picture).size > 100, "the canvas is empty");
+    const other = await open(`images/?cpu=1#v=1&${link}`);
+    await ready(other);
+    const right = numbers(await draw(other));
+    const most = right.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+    found.forEach((x, i) => assert.ok(Math.abs(x - right[i]) <= 1e-3 * most, `${x} against ${right[i]} at ${i}`));
+  }, { files: tinyModel(), webgpu: true });
+}
 
 story("a generator comes with its model and draws in a call for each step", async ({ open }) => {
   const tab = await loaded(open, "images/#v=1&n=3&seed=5");

@@ -102,8 +102,8 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
     };
     manifest.version = VERSION;
     // In its old place: the first one is what visitors meet first.
-    let place_of = |other: &Entry| other.model.name == name;
-    match manifest.models.iter_mut().find(|other| place_of(other)) {
+    let old = manifest.models.iter_mut().find(|e| e.model.name == name);
+    match old {
         Some(old) => *old = entry,
         None => manifest.models.push(entry),
     }

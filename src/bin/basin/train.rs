@@ -170,7 +170,9 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
         let progress = block_on(run.progress()).map_err(|e| e.to_string())?;
         log.report(&progress, run.spec())?;
         let newest = block_on(run.snapshot()).map_err(|e| e.to_string())?;
-        if progress.loss.abs() < LOSS_LIMIT && newest.healthy() {
+        let losses = [Some(progress.loss), progress.generator];
+        let tame = losses.into_iter().flatten().all(|l| l.abs() < LOSS_LIMIT);
+        if tame && newest.healthy() {
             good = newest;
         } else if run.rollbacks() < MOST_ROLLBACKS {
             log.event(&json!({
@@ -254,6 +256,7 @@ fn spec(matches: &ArgMatches) -> Result<TrainSpec, String> {
             generator.blocks = blocks;
         }
     }
+    model.check()?;
     let mut spec = TrainSpec::of(model);
     change(matches, &mut spec);
     let count = |name: &str| matches.get_one::<u64>(name).copied();

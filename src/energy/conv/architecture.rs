@@ -9,7 +9,7 @@ use super::unet::UNet;
 use crate::data::images::SIDE;
 use crate::energy::Layout;
 use crate::kernel::plan::{Op, Plan, Size};
-use crate::rng::{Draws, Stream};
+use crate::rng::Stream;
 use crate::weights::{ModelSpec, NetworkSpec};
 
 /// Deviation of the data that preconditioning reckons with: that of CIFAR-10's pixels in [-1, 1].
@@ -18,7 +18,8 @@ pub const DATA_DEVIATION: f64 = 0.5;
 /// What stands between image and energy.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
-    /// `½ |x - h(x, t)|²` with a U-Net h (DDAEBM, arXiv 2403.01666, released code).
+    /// `½ |x - h(x, t)|²` with a U-Net h (DDAEBM, arXiv 2403.01666, released code, where h starts at zero; here
+    /// its last convolution starts like the others).
     Reconstruction(UNet),
     /// `½ |x - h(x, t)|²/σ_t²` with a U-Net h preconditioned for noise of deviation σ_t (Salimans & Ho
     /// 2021, <https://openreview.net/forum?id=9AS-TF2jRNb>; Karras et al. 2022, arXiv 2206.00364, table
@@ -117,20 +118,8 @@ impl ConvArchitecture {
     /// Fresh weights: Kaiming normal over the inputs and zero biases. What the condition's network gives
     /// starts at zero: scales and shifts of a U-Net, and with them the factors of a residual network's head.
     pub fn init(&self, seed: u64) -> Vec<f32> {
-        let Drawn { layout, .. } = self.draw();
-        let mut flat = vec![0.0; layout.parameters()];
-        for (index, block) in layout.blocks.iter().enumerate() {
-            if !block.name.ends_with("weight") || block.name.starts_with("condition.out") {
-                continue;
-            }
-            let deviation = (block.shape[0] as f32).sqrt().recip();
-            let normals =
-                Draws::new(seed, Stream::Weights, index as u64).normals(block.range().len());
-            for (w, z) in flat[block.range()].iter_mut().zip(normals) {
-                *w = deviation * z;
-            }
-        }
-        flat
+        let learned = |name: &str| !name.starts_with("condition.out");
+        self.draw().layout.fresh(seed, Stream::Weights, learned)
     }
 }
 

@@ -1,5 +1,7 @@
 //! DDAEBM's networks of images: a U-Net as the generator, whose group norms the latents scale and shift, and
-//! a variational posterior that reads two images (arXiv 2403.01666; DDAEBM notes, 2.6).
+//! a variational posterior that reads two images (arXiv 2403.01666; DDAEBM notes, 2.6). Other than in the
+//! released code, the last convolution does not start at zero, and the posterior has SiLU, average pools and
+//! a sum pool in place of leaky ReLU and strided convolutions.
 //!
 //! Invariant: as for energies, plan and layout follow from the shape alone.
 
@@ -12,7 +14,7 @@ use crate::energy::product::product;
 use crate::energy::{Block, Blueprint, Inputs, Layout, Network, Pull, Pullback};
 use crate::kernel::plan::{Op, Plan, Size};
 use crate::kernel::{self, PlanKernels, plan_kernels};
-use crate::rng::{Draws, Stream};
+use crate::rng::Stream;
 use crate::weights::GeneratorSpec;
 use burn::tensor::Tensor;
 
@@ -103,18 +105,8 @@ impl Blueprint for ConvShape {
     /// Kaiming normal over the inputs and zero biases; what the condition's network gives starts at
     /// zero.
     fn init(&self, seed: u64, stream: Stream) -> Vec<f32> {
-        let mut flat = vec![0.0; self.parameters()];
-        for (index, block) in self.layout.blocks.iter().enumerate() {
-            if !block.name.ends_with("weight") || block.name.contains("condition.out") {
-                continue;
-            }
-            let deviation = (block.shape[0] as f32).sqrt().recip();
-            let normals = Draws::new(seed, stream, index as u64).normals(block.range().len());
-            for (w, z) in flat[block.range()].iter_mut().zip(normals) {
-                *w = deviation * z;
-            }
-        }
-        flat
+        let learned = |name: &str| !name.contains("condition.out");
+        self.layout.fresh(seed, stream, learned)
     }
 
     fn build(&self, flat: &Tensor<1>) -> Box<dyn Network> {
@@ -238,6 +230,7 @@ impl Network for ConvNetwork {
 mod tests {
     use super::*;
     use crate::energy::membership_of_labels;
+    use crate::rng::Draws;
     use burn::tensor::{Device, TensorData};
 
     const LEVELS: usize = 3;

@@ -128,14 +128,6 @@ impl TrainImages {
         &self.spec
     }
 
-    pub fn schedule(&self) -> &Schedule {
-        &self.schedule
-    }
-
-    pub fn device(&self) -> &Device {
-        &self.device
-    }
-
     /// Where the time went since the run was made or resumed.
     pub fn phases(&self) -> Phases {
         self.phases
@@ -361,7 +353,8 @@ impl TrainImages {
         }
     }
 
-    /// Starts from these weights in place of fresh ones, with an optimiser that knows nothing yet.
+    /// Starts from these weights in place of fresh ones, with an optimiser that knows nothing yet. A
+    /// posterior is in no file: it starts fresh.
     ///
     /// # Errors
     /// If they are of another network.

@@ -142,6 +142,7 @@ impl Snapshot {
         let header = file(HEADER).map_err(SnapshotError::Header)?;
         let header: Header =
             serde_json::from_slice(&header).map_err(|e| SnapshotError::Header(e.to_string()))?;
+        header.spec.model.check().map_err(SnapshotError::Header)?;
         let mut pieces: BTreeMap<String, Vec<f32>> = BTreeMap::new();
         for part in &header.parts {
             let bytes = file(part).map_err(SnapshotError::Part)?;

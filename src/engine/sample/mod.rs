@@ -380,7 +380,11 @@ impl Sampling {
             let steps = Tensor::full([levels], step as f32, &model.device);
             let seed = self.settings.int(ImageKey::Seed) as u64;
             let streams = [Stream::Proposal, Stream::Accept];
-            let noise = Noise::draw(seed, streams, level as u64, [count, n, d], &model.device);
+            let draw = |n| Noise::draw(seed, streams, level as u64, [count, n, d], &model.device);
+            let noise = match self.settings.on(ImageKey::Interpolate) {
+                true => draw(1).for_all(n),
+                false => draw(n),
+            };
             let chains = Labelled { x, member };
             let (above, forward) = (self.x.clone(), &generator.forward);
             let energy = &model.energy;

@@ -207,6 +207,22 @@ fn blends_begin_and_end_at_the_two_seeds() {
     assert_ne!(last[..NUMBERS], last[NUMBERS..2 * NUMBERS]);
 }
 
+/// Between two seeds that are one, all images are one.
+#[test]
+fn equal_starts_stay_equal_where_draws_are_shared() {
+    let text = "n=2&seed=4&second=4&interpolate=on";
+    for (method, sampler) in [
+        (Method::Dcd, "annealed&steps=2"),
+        (Method::Ddaebm, "generator&refine=3"),
+    ] {
+        let model = model(method);
+        let text = format!("{text}&sampler={sampler}");
+        // Blends of a seed with itself are longer in the middle, equal at both ends.
+        let x = numbers(&drawn(&model, settings(&text), None));
+        assert_eq!(x[..NUMBERS], x[NUMBERS..], "{sampler}");
+    }
+}
+
 #[test]
 fn chains_start_where_they_are_told_and_adapt_towards_acceptance() {
     let model = model(Method::Dcd);

@@ -96,9 +96,11 @@ impl Session {
                         }
                     }
                     Letter::Command(lane, command) => self.handle(usize::from(lane), command).await,
-                    Letter::Fetched { loading, fetched } => {
-                        guarded(self.studio.fetched(loading, fetched)).await
-                    }
+                    Letter::Fetched {
+                        loading,
+                        sha256,
+                        fetched,
+                    } => guarded(self.studio.fetched(loading, sha256, fetched)).await,
                 };
                 if let Err(error) = done {
                     self.fail(error).await;

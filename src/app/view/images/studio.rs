@@ -250,12 +250,18 @@ impl Studio {
             // The table knows every method's sampler.
             next.set_text(ImageKey::Sampler, method.sampler()).ok();
         }
+        let loading = |g: &Gallery| matches!(g.weights, Weights::Loading { .. });
+        let loading = self.gallery.with_untracked(loading);
+        let at_work = |g: &Gallery| g.loaded.as_ref().is_some_and(|l| !l.own && l.name == name);
+        let at_work = self.gallery.with_untracked(at_work);
+        let kept = self.gallery.with_untracked(|g| g.kept.contains(&name));
         next.model = name;
         self.adopt(next, Some(Entry::New));
-        let loading = |g: &Gallery| matches!(g.weights, Weights::Loading { .. });
-        if self.gallery.with_untracked(loading) {
-            // In place of the one on its way.
-            self.load();
+        match (loading, at_work, kept) {
+            (true, true, _) => self.send(ImageCommand::StopLoading),
+            // In place of the one on its way; what is kept is being loaded already.
+            (true, false, false) => self.load(),
+            _ => {}
         }
     }
 

@@ -29,7 +29,6 @@ const MOST: u32 = 64;
 pub struct Loading {
     number: u32,
     name: String,
-    file: FileFacts,
     abort: AbortController,
 }
 
@@ -87,8 +86,7 @@ impl Studio {
         if self.loading.as_ref().is_some_and(|l| l.name == name) {
             return Ok(());
         }
-        // Another model was asked for meanwhile.
-        self.stop_loading();
+        self.give_up();
         let Some(entry) = self.manifest.entry(&name).cloned() else {
             tell(not_loaded(format!("there is no model {name:?}")));
             return Ok(());
@@ -120,7 +118,6 @@ impl Studio {
         self.loading = Some(Loading {
             number,
             name,
-            file: file.clone(),
             abort,
         });
         wasm_bindgen_futures::spawn_local(async move {
@@ -130,6 +127,7 @@ impl Studio {
             let fetched = loader::fetch(&base, &file, part, &signal, progress).await;
             inbox.put(Letter::Fetched {
                 loading: number,
+                sha256: file.sha256,
                 fetched,
             });
         });
@@ -142,16 +140,29 @@ impl Studio {
         }
     }
 
+    /// Stops a loading for the sake of another model; what comes of it is only kept for later.
+    fn give_up(&mut self) {
+        self.stop_loading();
+        self.loading = None;
+    }
+
     /// A loading has ended.
-    pub async fn fetched(&mut self, number: u32, fetched: Fetched) -> Result<(), TrainError> {
+    pub async fn fetched(
+        &mut self,
+        number: u32,
+        sha256: String,
+        fetched: Fetched,
+    ) -> Result<(), TrainError> {
         let current = self.loading.take_if(|l| l.number == number);
-        let Some(Loading { name, file, .. }) = current else {
-            // It was given up for another.
+        let Some(Loading { name, .. }) = current else {
+            if let Fetched::Part { bytes, .. } = fetched {
+                self.part = Some((sha256, bytes));
+            }
             return Ok(());
         };
         match fetched {
             Fetched::Whole(bytes) => {
-                let problem = loader::keep(&self.base, &file.sha256, &bytes).await.err();
+                let problem = loader::keep(&self.base, &sha256, &bytes).await.err();
                 self.take_file(&name, bytes).await?;
                 tell(ImageEvent::Kept {
                     names: self.kept().await,
@@ -160,7 +171,7 @@ impl Studio {
             }
             Fetched::Part { bytes, reason } => {
                 if !bytes.is_empty() {
-                    self.part = Some((file.sha256, bytes));
+                    self.part = Some((sha256, bytes));
                 }
                 tell(ImageEvent::NotLoaded { message: reason });
             }
@@ -204,7 +215,7 @@ impl Studio {
 
     /// Takes weights of the visitor's own.
     pub(super) async fn open_own(&mut self, bytes: Vec<u8>) -> Result<(), TrainError> {
-        self.stop_loading();
+        self.give_up();
         let hash = sha256(&bytes);
         let shipped = |entry: &&Entry| entry.file.sha256 == hash;
         match self.manifest.models.iter().find(shipped) {
