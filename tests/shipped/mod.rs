@@ -9,10 +9,16 @@ use burn::tensor::Device;
 const MANIFEST: &str = include_str!("../../www/weights/manifest.json");
 
 /// Every file of the manifest by its model's name.
-const FILES: &[(&str, &[u8])] = &[(
-    "dcd-cifar",
-    include_bytes!("../../www/weights/dcd-cifar.safetensors"),
-)];
+const FILES: &[(&str, &[u8])] = &[
+    (
+        "dcd-cifar",
+        include_bytes!("../../www/weights/dcd-cifar.safetensors"),
+    ),
+    (
+        "ddaebm-cifar",
+        include_bytes!("../../www/weights/ddaebm-cifar.safetensors"),
+    ),
+];
 
 pub async fn gives_golden_energies(device: &Device) {
     let manifest = Manifest::read(MANIFEST).unwrap();

@@ -217,9 +217,18 @@ fn equal_starts_stay_equal_where_draws_are_shared() {
     ] {
         let model = model(method);
         let text = format!("{text}&sampler={sampler}");
-        // Blends of a seed with itself are longer in the middle, equal at both ends.
+        // Blends of a seed with itself are longer in the middle, and equal at both ends but for the rounding of
+        // sines.
         let x = numbers(&drawn(&model, settings(&text), None));
-        assert_eq!(x[..NUMBERS], x[NUMBERS..], "{sampler}");
+        let gaps = x[..NUMBERS]
+            .iter()
+            .zip(&x[NUMBERS..])
+            .map(|(a, b)| (a - b).abs());
+        let (gap, most) = (
+            gaps.fold(0.0, f32::max),
+            x.iter().fold(0.0f32, |m, x| m.max(x.abs())),
+        );
+        assert!(gap < 1e-3 * most, "{sampler}: {gap} of {most}");
     }
 }
 
