@@ -148,6 +148,16 @@ mod tests {
     }
 
     #[test]
+    fn a_method_s_own_sampler_is_in_the_table_and_fits() {
+        for method in [Method::Dcd, Method::DaEbm, Method::Ddaebm] {
+            assert!(IMAGE_SAMPLERS.contains(&method.sampler()));
+            assert!(method.allows(method.sampler()));
+            assert!(method.allows("ancestral"));
+        }
+        assert!(!Method::Dcd.allows("mixture") && !Method::DaEbm.allows("generator"));
+    }
+
+    #[test]
     fn every_sampler_and_option_of_images_has_words() {
         for name in IMAGE_SAMPLERS {
             assert_ne!(sampler(name).0, *name);

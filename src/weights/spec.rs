@@ -288,17 +288,6 @@ impl ModelSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::IMAGE_SAMPLERS;
-
-    #[test]
-    fn a_method_s_own_sampler_is_in_the_table_and_fits() {
-        for method in [Method::Dcd, Method::DaEbm, Method::Ddaebm] {
-            assert!(IMAGE_SAMPLERS.contains(&method.sampler()));
-            assert!(method.allows(method.sampler()));
-            assert!(method.allows("ancestral"));
-        }
-        assert!(!Method::Dcd.allows("mixture") && !Method::DaEbm.allows("generator"));
-    }
 
     /// A visitor's file may ask for anything.
     #[test]
