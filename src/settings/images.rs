@@ -114,8 +114,8 @@ pub const IMAGE_TABLE: &[ImageRow] = &[
     row(ImageKey::Adjusted, "mala", "Accept or reject", Kind::Switch, Value::Switch(true))
         .help("With the test of Metropolis and Hastings (MALA) the chain leaves exp(-E) as it is; without, every step is taken.")
         .of(&["langevin", "mixture", "generator"]),
-    row(ImageKey::Refine, "refine", "Langevin steps after a call", Kind::Int { min: 0, max: 100 }, Value::Int(0))
-        .help("After each call of the generator, steps on the energy of the level given the noisier image above it.")
+    row(ImageKey::Refine, "refine", "Refining steps", Kind::Int { min: 0, max: 100 }, Value::Int(0))
+        .help("Langevin steps after each call of the generator, on the energy of the level given the noisier image above it.")
         .of(&["generator"]),
     row(ImageKey::Picture, "show", "Show", Kind::Choice(&["guess", "state"]), Value::Choice(0))
         .help("The clean image that the model guesses behind the noise, or the noisy image itself."),

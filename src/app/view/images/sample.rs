@@ -22,9 +22,9 @@ const CONTROLS: &[ImageKey] = &[
     ImageKey::Level,
     ImageKey::Transitions,
     ImageKey::Steps,
+    ImageKey::Refine,
     ImageKey::StepSize,
     ImageKey::Adjusted,
-    ImageKey::Refine,
 ];
 
 /// How images are drawn, beside the grid.
