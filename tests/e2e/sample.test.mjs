@@ -25,13 +25,19 @@ async function draw(tab) {
   return (await saved(tab, "save-npy")).bytes;
 }
 
-story("a model loads with progress, stops, and goes on from where it stopped", async ({ open, host }) => {
+// A page with the first model on its way, slowly.
+async function halfLoaded(open, host) {
   host.pace = 60;
   const tab = await open("images/");
   await tab.until("a model in the list", () => tab.get("model").inputValue(), Boolean);
   await tab.click("load");
   const share = () => tab.get("weights-progress").evaluate((bar) => bar.value).catch(() => 0);
   await tab.until("some progress", share, (value) => value > 0.1 && value < 1);
+  return tab;
+}
+
+story("a model loads with progress, stops, and goes on from where it stopped", async ({ open, host }) => {
+  const tab = await halfLoaded(open, host);
   await tab.click("stop-loading");
   await tab.until("a stop", () => notices(tab), (text) => /Loading stopped/.test(text));
   assert.equal(await tab.get("model").getAttribute("data-loaded"), null);
@@ -47,12 +53,7 @@ story("a model loads with progress, stops, and goes on from where it stopped", a
 }, { files: tinyModel() });
 
 story("another model may be asked for while one is on its way", async ({ open, host }) => {
-  host.pace = 60;
-  const tab = await open("images/");
-  await tab.until("a model in the list", () => tab.get("model").inputValue(), Boolean);
-  await tab.click("load");
-  const share = () => tab.get("weights-progress").evaluate((bar) => bar.value).catch(() => 0);
-  await tab.until("some progress", share, (value) => value > 0.1 && value < 1);
+  const tab = await halfLoaded(open, host);
   host.pace = 0;
   const at = () => tab.get("model").getAttribute("data-loaded");
   await tab.get("model").selectOption("ddaebm-cifar");

@@ -3,6 +3,7 @@
 //! Invariant: as in the plane, iteration i depends on the spec, the data, the state after i - 1 iterations
 //! and draws keyed by i; not on when it is observed or checkpointed.
 
+mod objective;
 mod snapshot;
 mod spec;
 
@@ -12,17 +13,16 @@ pub use spec::TrainSpec;
 use super::{Reading, TrainError, read};
 use crate::data::images::{Images, NUMBERS, SIDE, number};
 use crate::diffusion::Schedule;
-use crate::energy::conv::{ConvArchitecture, ConvEnergy, ConvShape, DATA_DEVIATION};
-use crate::energy::{Blueprint, Layout, membership_of_labels};
+use crate::energy::conv::{ConvArchitecture, ConvEnergy, ConvShape};
+use crate::energy::{Layout, membership_of_labels};
 use crate::objective::{
-    Adam, AdamSettings, Generator, LevelDcd, Objective, ReplayBuffer, Rules, Update, adversarial,
-    averaged, clip_to_norm, joint,
+    Adam, AdamSettings, Objective, ReplayBuffer, Update, averaged, clip_to_norm,
 };
 use crate::rng::{Draws, Stream};
 use crate::sampler::{JumpKind, Kernel, Labelled, adapt, ancestral};
 use crate::weights::{Method, ModelSpec, WeightsError, WeightsFile};
 use burn::tensor::{Device, Tensor, TensorData};
-use std::rc::Rc;
+use objective::{diffuse, objective};
 use web_time::Instant;
 
 /// Iterations between two adaptations of the chains' steps.
@@ -506,76 +506,6 @@ impl TrainImages {
 fn generator_shape(model: &ModelSpec) -> Option<ConvShape> {
     let spec = model.generator.as_ref()?;
     Some(ConvShape::generator(spec, model.noise.schedule().levels()))
-}
-
-/// Diffuses images `[n, NUMBERS]` to the level given for each, with standard normals of their number.
-fn diffuse(x: &mut [f32], noise: &[f32], labels: &[usize], schedule: &Schedule) {
-    let rows = x.chunks_exact_mut(NUMBERS).zip(noise.chunks_exact(NUMBERS));
-    for ((row, noise), &t) in rows.zip(labels) {
-        let (a, b) = (schedule.signal(t) as f32, schedule.noise(t) as f32);
-        row.iter_mut()
-            .zip(noise)
-            .for_each(|(x, z)| *x = a * *x + b * z);
-    }
-}
-
-/// The objective of a spec at its beginning.
-fn objective(
-    spec: &TrainSpec,
-    schedule: &Schedule,
-    data: &Images,
-    device: &Device,
-) -> Box<dyn Objective<ConvEnergy>> {
-    match spec.model.method {
-        Method::Dcd => Box::new(LevelDcd::new(
-            schedule,
-            DATA_DEVIATION,
-            spec.diffusion_step,
-            device,
-        )),
-        Method::Ddaebm => {
-            let levels = schedule.levels();
-            // Without a floor, the cleanest level's reconstruction would outweigh all others (released
-            // code for LSUN).
-            let least = schedule.posterior(1.min(levels - 1)).deviation;
-            let deviation = |k: usize| schedule.posterior(k).deviation;
-            let rules = Rules {
-                penalty: vec![spec.penalty; levels],
-                variance: (0..levels)
-                    .map(|k| deviation(k).max(least).powi(2))
-                    .collect(),
-                reach: vec![1.0; levels],
-                jeffrey: true,
-                posterior: true,
-                shown: 0,
-            };
-            let spec_of = spec.model.generator.as_ref();
-            let sizes = spec_of.expect("a checked spec of DDAEBM has a generator");
-            let generator = Generator::new(schedule, [NUMBERS, sizes.latents], device);
-            let networks: [Rc<dyn Blueprint>; 2] = [
-                Rc::new(ConvShape::generator(sizes, levels)),
-                Rc::new(ConvShape::posterior(sizes, levels)),
-            ];
-            adversarial(generator, networks, rules, schedule, spec.seed, device)
-        }
-        Method::DaEbm => {
-            let (n, levels) = (spec.buffer, schedule.levels());
-            let labels: Vec<usize> = (0..n).map(|i| i * levels / n).collect();
-            // Chains that start where the model is to be need not find it first.
-            let pick = Draws::new(spec.seed, Stream::BufferPick, u64::MAX);
-            let mut x = Vec::with_capacity(n * NUMBERS);
-            for i in 0..n as u32 {
-                let image = data.image(pick.below(i, data.len() as u32) as usize);
-                x.extend(image.iter().map(|&byte| number(byte)));
-            }
-            let noise = Draws::new(spec.seed, Stream::BufferStart, 0).normals(n * NUMBERS);
-            diffuse(&mut x, &noise, &labels, schedule);
-            joint(ReplayBuffer::new(
-                Tensor::from_data(TensorData::new(x, [n, NUMBERS]), device),
-                membership_of_labels(&labels, levels, device),
-            ))
-        }
-    }
 }
 
 #[cfg(test)]
