@@ -23,6 +23,8 @@ pub mod sampler;
 pub mod settings;
 #[cfg(feature = "compute")]
 mod threads;
+#[cfg(feature = "web")]
+mod thrown;
 pub mod weights;
 #[cfg(all(feature = "worker", target_arch = "wasm32"))]
 pub mod worker;

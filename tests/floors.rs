@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("rng", 0),
     ("settings", 0),
     ("threads", 0),
+    ("thrown", 0),
     ("weights", 0),
 ];
 

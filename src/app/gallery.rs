@@ -128,6 +128,11 @@ impl Gallery {
                 self.drawings += 1;
                 None
             }
+            ImageEvent::DrawingLost => {
+                (self.drawing, self.frame, self.playing) = (None, None, false);
+                let text = "The GPU was lost, and what was being drawn with it: draw it again.";
+                Some(Asked::Warn(text.into()))
+            }
             ImageEvent::Playing(playing) => {
                 self.playing = playing;
                 None
@@ -430,6 +435,18 @@ mod tests {
         let message = "this browser cannot read it".into();
         gallery.apply(ImageEvent::Unreadable { id: bad, message });
         gallery
+    }
+
+    #[test]
+    fn a_lost_drawing_leaves_nothing_on_show() {
+        let mut g = gallery(&[50.0]);
+        g.apply(ImageEvent::Sampling { images: 4 });
+        g.apply(ImageEvent::Frame(Box::default()));
+        g.apply(ImageEvent::Playing(true));
+        let asked = g.apply(ImageEvent::DrawingLost);
+        assert!(matches!(asked, Some(Asked::Warn(_))));
+        assert_eq!((g.drawing, &g.frame, g.playing), (None, &None, false));
+        assert_eq!(g.own.len(), 2);
     }
 
     #[test]

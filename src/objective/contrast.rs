@@ -14,6 +14,14 @@ pub struct Contrast {
 }
 
 impl Contrast {
+    /// The loss in other units.
+    pub(super) fn times(self, factor: f64) -> Self {
+        Self {
+            loss: self.loss * factor,
+            gradient: self.gradient * factor,
+        }
+    }
+
     /// The sum of two losses.
     pub(super) fn plus(self, other: Self) -> Self {
         Self {

@@ -354,6 +354,7 @@ impl<N: Trainable> Objective<N> for Ddaebm {
         });
         Found {
             contrast: linear.plus(penalty),
+            gap: None,
             moved: shown,
         }
     }

@@ -37,6 +37,7 @@ impl<N: Trainable, L: Loss<N>> Objective<N> for ChainFree<L> {
         });
         Found {
             contrast: self.loss.contrast(u),
+            gap: None,
             moved,
         }
     }

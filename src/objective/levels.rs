@@ -80,6 +80,7 @@ impl<N: Trainable> Objective<N> for LevelDcd {
     fn descend(&mut self, u: &Update<N>) -> Found {
         Found {
             contrast: self.contrast(u),
+            gap: None,
             moved: None,
         }
     }

@@ -18,6 +18,7 @@ mod dsm;
 mod energy_discrepancy;
 mod follow;
 mod generator;
+mod keeping;
 mod levels;
 mod nce;
 mod pcd;
@@ -34,6 +35,7 @@ pub use dsm::denoising;
 pub use energy_discrepancy::{Ranking, candidates};
 pub(crate) use generator::KEYS;
 pub use generator::{Generator, GeneratorNoise};
+pub use keeping::KeepingLevels;
 pub use levels::LevelDcd;
 pub use nce::told_from_noise;
 pub use ssm::sliced;
@@ -99,6 +101,8 @@ impl<N> Update<'_, N> {
 /// What an objective found at one iteration.
 pub struct Found {
     pub contrast: Contrast,
+    /// `[1]` mean E(data) - mean E(chains), where that is a part of the loss only.
+    pub gap: Option<Tensor<1>>,
     /// The chains that moved, if any did.
     pub moved: Option<MixtureMoved>,
 }
@@ -108,6 +112,7 @@ impl Found {
     fn against<N: Trainable>(moved: MixtureMoved, u: &Update<N>) -> Self {
         Self {
             contrast: contrast(u.model, u.data, &moved.chains),
+            gap: None,
             moved: Some(moved),
         }
     }

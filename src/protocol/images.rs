@@ -69,7 +69,7 @@ impl ImageCommand {
     pub fn waits_for_host(&self) -> bool {
         matches!(
             self,
-            Self::Models { .. } | Self::Load { .. } | Self::Forget { .. } | Self::Read { .. }
+            Self::Models { .. } | Self::Load { .. } | Self::Open(_) | Self::Forget { .. }
         )
     }
 }
@@ -109,6 +109,8 @@ pub enum ImageEvent {
         names: Vec<String>,
         problem: Option<String>,
     },
+    /// What was drawn is gone with the device that it lived on.
+    DrawingLost,
     /// A drawing of so many images begins.
     Sampling {
         images: u32,

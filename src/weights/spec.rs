@@ -245,14 +245,14 @@ impl ModelSpec {
             ),
             "da-ebm-cifar" => (
                 Method::DaEbm,
-                NetworkSpec::Residual {
-                    channels: vec![32, 48, 64, 64],
+                NetworkSpec::Denoiser {
+                    channels: vec![32, 64, 96],
                     blocks: 1,
                 },
-                NoiseSpec::Ramp {
-                    steps: 16,
-                    first: 0.02,
-                    last: 0.12,
+                NoiseSpec::Ve {
+                    levels: 32,
+                    least: 0.01,
+                    most: 25.0,
                 },
             ),
             "ddaebm-cifar" => (

@@ -3,6 +3,7 @@
 //! Invariant: bytes are handed on only if they have the hash that was asked for; what came before a
 //! loading stopped is given back, so that the next one goes on from there.
 
+use crate::thrown::message_of;
 use crate::weights::Sha256;
 use crate::weights::manifest::FileFacts;
 use js_sys::{Array, Reflect, Uint8Array};
@@ -231,13 +232,4 @@ pub async fn names(base: &str) -> Vec<String> {
         .filter_map(url)
         .filter_map(|url| Some(url.strip_prefix(&prefix)?.to_owned()))
         .collect()
-}
-
-/// What a thrown value says.
-pub fn message_of(error: &JsValue) -> String {
-    let said = Reflect::get(error, &"message".into())
-        .ok()
-        .and_then(|message| message.as_string());
-    said.or_else(|| error.as_string())
-        .unwrap_or_else(|| format!("{error:?}"))
 }

@@ -3,9 +3,10 @@
 //! Invariant: a decoded image is read some rows at a time, so that sixty megapixels need no more memory of
 //! ours than a strip; what the browser cannot decode is an error with its reason.
 
-use super::loader::{blob, message_of};
+use super::loader::blob;
 use crate::data::images::Images;
 use crate::data::resample::{Resample, Resampler};
+use crate::thrown::message_of;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{

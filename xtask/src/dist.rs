@@ -6,7 +6,7 @@
 use crate::place::Place;
 use crate::process::{Result, read, run};
 use crate::toolchain::TARGET;
-use crate::{names, setup, size};
+use crate::{names, setup, size, worker};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
@@ -37,6 +37,7 @@ pub fn build(place: &Place) -> Result {
         .env_remove("NO_COLOR");
     run(&mut trunk)?;
     strip_names(&place.dist())?;
+    worker::name_by_contents(&place.dist())?;
     copy_routes(&place.dist())?;
     fill_service_worker(&place.dist())?;
     size::check(&place.dist())

@@ -17,6 +17,7 @@ mod suite;
 mod tool;
 mod toolchain;
 mod vulkan;
+mod worker;
 
 use place::Place;
 use process::Result;

@@ -69,14 +69,6 @@ pub async fn copy(text: &str) -> bool {
     }
 }
 
-/// What a thrown value says.
-pub fn message_of(error: &JsValue) -> String {
-    Reflect::get(error, &"message".into())
-        .ok()
-        .and_then(|message| message.as_string())
-        .unwrap_or_else(|| format!("{error:?}"))
-}
-
 /// Keeps a string for the next visit; false where storage is off.
 pub fn keep(name: &str, value: &str) -> bool {
     matches!(window().local_storage(), Ok(Some(storage)) if storage.set_item(name, value).is_ok())

@@ -53,7 +53,7 @@ pub fn Compare(bench: Bench) -> impl IntoView {
             None => {}
             Some(Ok(canvases)) => bench.start(canvases),
             Some(Err(error)) => {
-                let message = super::browser::message_of(&error);
+                let message = crate::thrown::message_of(&error);
                 bench.first().fault.set(Some(message));
             }
         }

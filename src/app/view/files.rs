@@ -1,13 +1,14 @@
 //! Taking a run away and bringing it back: weights, settings, metrics.
 
 use super::address::Entry;
-use super::browser::{bytes_of, message_of};
+use super::browser::bytes_of;
 use super::images::{Studio, files_of};
 use super::own_points;
 use super::page::Page;
 use super::state::{State, use_state};
 use crate::protocol::Command;
 use crate::settings::Settings;
+use crate::thrown::message_of;
 use leptos::ev;
 use leptos::prelude::*;
 use leptos::task::spawn_local;

@@ -93,7 +93,7 @@ pub fn open(state: State, file: File) {
             Err(error) => state.note(
                 format!(
                     "The file could not be read: {}.",
-                    super::browser::message_of(&error)
+                    crate::thrown::message_of(&error)
                 ),
                 true,
             ),

@@ -35,7 +35,7 @@ pub fn Stage() -> impl IntoView {
         });
         match made {
             Ok(canvases) => state.start(canvases),
-            Err(error) => state.fault.set(Some(super::browser::message_of(&error))),
+            Err(error) => state.fault.set(Some(crate::thrown::message_of(&error))),
         }
     });
     view! {

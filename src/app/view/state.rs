@@ -316,7 +316,7 @@ impl State {
     /// Hands the visitor a file, or says why not.
     pub fn save(self, name: &str, bytes: &[u8], mime: &str) {
         if let Err(error) = browser::save(name, bytes, mime) {
-            let why = browser::message_of(&error);
+            let why = crate::thrown::message_of(&error);
             self.note(format!("The file could not be saved: {why}."), true);
         }
     }

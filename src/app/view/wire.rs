@@ -4,8 +4,8 @@
 //! and been given its canvases; events are handed on at most once a frame.
 
 use super::address::Address;
-use super::browser::message_of;
 use crate::protocol::{Command, EVERY_LANE, Event, WhyCpu, decode, encode};
+use crate::thrown::message_of;
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use leptos::prelude::*;
 use std::cell::{Cell, RefCell};
@@ -14,8 +14,8 @@ use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{ErrorEvent, MessageEvent, OffscreenCanvas, Url, Worker, WorkerOptions, WorkerType};
 
-/// The script that Trunk writes for a worker with `data-loader-shim`; it starts the worker's wasm.
-const LOADER: &str = "worker_loader.js";
+/// Where the page names the script that starts the worker's wasm (Trunk's `data-loader-shim`).
+const LOADER: &str = "meta[name=worker]";
 
 /// A running worker. Dropping it ends the worker.
 pub struct Wire {
@@ -56,7 +56,10 @@ impl Wire {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         let base = document().base_uri().ok().flatten().unwrap_or_default();
-        let worker = Url::new_with_base(LOADER, &base)
+        let named = document().query_selector(LOADER).ok().flatten();
+        let loader = named.and_then(|meta| meta.get_attribute("content"));
+        let loader = loader.ok_or("the page does not name its worker")?;
+        let worker = Url::new_with_base(&loader, &base)
             .and_then(|url| Worker::new_with_options(&url.href(), &options))
             .map_err(|error| message_of(&error))?;
         let line = Rc::new(Line::default());

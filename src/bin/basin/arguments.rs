@@ -1,6 +1,7 @@
 //! Command-line arguments; one flag for every row of the settings table.
 
 use basin::settings::{DEFAULT_PRESET, Kind, Preset, Settings, TABLE, parse, presets};
+use burn::tensor::wgpu::WgpuBackend;
 use burn::tensor::{Device, DeviceKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::path::PathBuf;
@@ -81,8 +82,8 @@ pub fn device() -> Arg {
     Arg::new("device")
         .long("device")
         .default_value("cpu")
-        .value_parser(["cpu", "wgpu"])
-        .help("Where the arithmetic runs")
+        .value_parser(["cpu", "wgpu", "vulkan", "cuda"])
+        .help("Where the arithmetic runs; vulkan and cuda are features of the build")
 }
 
 /// Adds `--preset`, `--link` and a flag per setting.
@@ -155,19 +156,32 @@ pub fn overrides(matches: &ArgMatches, settings: &mut Settings) -> Result<(), St
 /// Opens the device asked for.
 ///
 /// # Errors
-/// If there is no such device here.
+/// If there is no such device here, or this build cannot use it.
 pub fn open_device(matches: &ArgMatches) -> Result<Device, String> {
-    match matches.get_one::<String>("device").map(String::as_str) {
-        Some("wgpu") => {
-            let kind = match std::env::var("BASIN_WGPU_DEVICE").as_deref() {
-                Ok("cpu") => DeviceKind::Cpu,
-                _ => DeviceKind::DefaultDevice,
-            };
-            Device::wgpu_options()
-                .device_kind(kind)
-                .init()
-                .map_err(|error| format!("no usable GPU: {error}"))
-        }
-        _ => Ok(Device::flex()),
+    let name = matches
+        .get_one::<String>("device")
+        .map_or("cpu", String::as_str);
+    match name {
+        "cpu" => Ok(Device::flex()),
+        "wgpu" => wgpu(WgpuBackend::Auto),
+        #[cfg(feature = "vulkan")]
+        "vulkan" => wgpu(WgpuBackend::Vulkan),
+        #[cfg(feature = "cuda")]
+        "cuda" => Ok(Device::cuda(0)),
+        _ => Err(format!(
+            "this build cannot use {name}: build it with `cargo build --release --features {name}`"
+        )),
     }
+}
+
+fn wgpu(api: WgpuBackend) -> Result<Device, String> {
+    let kind = match std::env::var("BASIN_WGPU_DEVICE").as_deref() {
+        Ok("cpu") => DeviceKind::Cpu,
+        _ => DeviceKind::DefaultDevice,
+    };
+    Device::wgpu_options()
+        .device_kind(kind)
+        .graphics_api(api)
+        .init()
+        .map_err(|error| format!("no usable GPU: {error}"))
 }

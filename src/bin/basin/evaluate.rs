@@ -4,7 +4,7 @@ use crate::arguments;
 use basin::data::files;
 use basin::data::images::Images;
 use basin::engine::evaluate::{
-    Extractors, Gaussian, Scored, Sets, denoising, long_run, quality, yardsticks,
+    Extractors, Gaussian, LongRun, Scored, Sets, denoising, long_run, quality, yardsticks,
 };
 use basin::engine::model::ImageModel;
 use basin::weights::{WeightsFile, sha256};
@@ -17,9 +17,6 @@ use std::time::Instant;
 /// Deviations of the noise that is taken away, and test images for it.
 const NOISES: [f64; 3] = [0.1, 0.3, 0.5];
 const DENOISED: usize = 500;
-
-/// Chains of the long run: as many as go together in memory.
-const CHAINS: usize = 16;
 
 /// Samples that are drawn together.
 const BATCH: usize = 128;
@@ -66,6 +63,7 @@ pub fn command() -> Command {
             flag("reference")
                 .value_parser(value_parser!(PathBuf))
                 .help("Also write what the page holds scores against to this file"),
+            count("chains", "32", "Chains of the long run"),
             flag("transitions")
                 .default_value("10000")
                 .value_parser(value_parser!(u64).range(10..=1_000_000))
@@ -151,11 +149,14 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
         }
     }
     if wanted("long-run") {
-        let start = sets.test.part(0, CHAINS);
+        let extractors = Extractors::load(&data.join("extractors"), &device)?;
+        let yardstick = extractors.yardstick(&sets.train.part(0, number("samples")));
+        let start = sets.test.part(0, number("chains"));
         let transitions = number("transitions") as u64;
         let noise = matches.get_one::<f64>("noise").copied().unwrap_or(0.0);
         let level = model.level_of(noise.max(1e-9));
-        let rows = long_run(&model, level, &start, transitions, |row| printer.line(row));
+        let look = |row: &LongRun| printer.line(row);
+        let rows = long_run(&model, level, &start, transitions, &yardstick, look);
         found["long_run_level"] = json!(level);
         found["long_run"] = json!(rows);
     }

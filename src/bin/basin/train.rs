@@ -10,7 +10,7 @@ use basin::data::files;
 use basin::data::images::Images;
 use basin::engine::block_on;
 use basin::engine::images::{Progress, Snapshot, TrainImages, TrainSpec};
-use basin::weights::{Method, ModelSpec, WeightsFile};
+use basin::weights::{Method, ModelSpec, NoiseSpec, WeightsFile};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::json;
 use std::fs;
@@ -96,7 +96,14 @@ pub fn command() -> Command {
                 "DA-EBM: proposal deviation in units of a level's own noise, at first",
             ),
             count("buffer", "DA-EBM: number of persistent chains"),
+            number(
+                "keeping",
+                "DA-EBM: weight of the contrast with chains that keep their levels, beside DCD's loss; 0: the contrast alone, with chains that walk",
+            ),
+            count("kept", "DA-EBM: cleanest levels that have chains which keep them"),
+            number("spread", "DA-EBM: largest factor of contrast that such chains begin with"),
             number("penalty", "DDAEBM: weight of the gradient penalty"),
+            number("entropy", "DDAEBM: weight of the entropy bound"),
             number(
                 "generator-rate",
                 "DDAEBM: learning rate of the generator in units of the energy's",
@@ -267,11 +274,21 @@ fn spec(matches: &ArgMatches) -> Result<TrainSpec, String> {
     spec.diffusion_step = number("diffusion-step").unwrap_or(spec.diffusion_step);
     spec.transitions = count("transitions").map_or(spec.transitions, |n| n.min(1000) as usize);
     spec.step_size = number("step-size").unwrap_or(spec.step_size);
+    spec.keeping = number("keeping").map_or(spec.keeping, |w| w.max(0.0));
+    spec.kept = count("kept").map_or(spec.kept, |n| n.clamp(1, 256) as usize);
+    spec.spread = number("spread").map_or(spec.spread, |s| s.clamp(1.0, 10.0));
     spec.penalty = number("penalty").unwrap_or(spec.penalty);
+    spec.entropy = number("entropy").unwrap_or(spec.entropy);
     spec.generator_rate = number("generator-rate").unwrap_or(spec.generator_rate);
     spec.buffer = count("buffer").map_or(spec.buffer, |n| n.min(50_000) as usize);
     if spec.model.method == Method::DaEbm && spec.buffer < spec.batch {
         return Err("--buffer must not be smaller than --batch".into());
+    }
+    if spec.model.method == Method::DaEbm && spec.matches_scores() {
+        match spec.model.noise {
+            NoiseSpec::Ve { .. } => {}
+            _ => return Err("--keeping needs noise that leaves the signal as it is".into()),
+        }
     }
     Ok(spec)
 }
@@ -303,7 +320,11 @@ fn resume(
         "transitions",
         "step-size",
         "buffer",
+        "keeping",
+        "kept",
+        "spread",
         "penalty",
+        "entropy",
         "generator-rate",
     ] {
         if matches.value_source(name) == Some(clap::parser::ValueSource::CommandLine) {
@@ -392,6 +413,7 @@ impl Log {
             "seconds": p.seconds,
             "loss": p.loss,
             "generator": p.generator,
+            "gap": p.gap,
             "gradient": p.gradient,
             "learning_rate": p.learning_rate,
             "acceptance": p.acceptance,
@@ -403,8 +425,10 @@ impl Log {
                 rate * spec.batch as f64
             )
         });
-        let answer = p.generator;
-        let answer = answer.map_or(String::new(), |l| format!("  generator {l:+.4}"));
+        let named = |name, value: Option<f32>| {
+            value.map_or(String::new(), |value| format!("  {name} {value:+.4}"))
+        };
+        let answer = named("generator", p.generator) + &named("gap", p.gap);
         let line = format!(
             "{:>7} of {}  loss {:+.4}{answer}  |g| {:.3}  lr {:.1e}{speed}",
             p.iteration, spec.iterations, p.loss, p.gradient, p.learning_rate

@@ -1,7 +1,7 @@
 //! Long chains of the energy from test images: whether they stay images.
 
-use super::floats;
-use crate::data::images::{Images, NUMBERS};
+use super::{Yardstick, floats};
+use crate::data::images::Images;
 use crate::energy::Energy;
 use crate::engine::model::ImageModel;
 use crate::rng::{Draws, Stream};
@@ -21,6 +21,9 @@ pub struct LongRun {
     pub energy: f64,
     pub mean: f64,
     pub deviation: f64,
+    /// Fréchet distances of the guesses, which are few: to be read against those of the first line.
+    pub resnet56: f64,
+    pub mobilenet: f64,
     /// Root mean square distance from what each chain began with.
     pub moved: f64,
     /// Share of numbers outside [-1, 1].
@@ -36,6 +39,7 @@ pub fn long_run(
     t: usize,
     start: &Images,
     transitions: u64,
+    yardstick: &Yardstick,
     mut look: impl FnMut(&LongRun),
 ) -> Vec<LongRun> {
     let (at, device) = (model.at(t), &model.device);
@@ -54,7 +58,7 @@ pub fn long_run(
         if done >= next {
             let shown = (accepted / f64::from(stretches.max(1)), step);
             let energy = floats(at.energy(x.clone()));
-            let line = line(&energy, guess(&x), &begun, done, shown);
+            let line = line(&energy, guess(&x), &begun, done, shown, yardstick);
             look(&line);
             lines.push(line);
             (accepted, stretches) = (0.0, 0);
@@ -84,6 +88,7 @@ fn line(
     begun: &Tensor<2>,
     transitions: u64,
     (acceptance, step): (f64, f64),
+    yardstick: &Yardstick,
 ) -> LongRun {
     let gap = floats((guess.clone() - begun.clone()).powi_scalar(2).mean());
     let numbers = floats(guess);
@@ -91,11 +96,13 @@ fn line(
     let mean = numbers.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
     let square = |&v: &f32| (f64::from(v) - mean).powi(2);
     let outside = numbers.iter().filter(|v| v.abs() > 1.0).count();
-    debug_assert_eq!(numbers.len() % NUMBERS, 0);
+    let distances = yardstick.distances("chains", &Images::from_numbers(&numbers));
     LongRun {
         transitions,
         energy: energy.iter().map(|&e| f64::from(e)).sum::<f64>() / energy.len() as f64,
         mean,
+        resnet56: distances.resnet56,
+        mobilenet: distances.mobilenet,
         deviation: (numbers.iter().map(square).sum::<f64>() / n).sqrt(),
         moved: f64::from(gap[0]).sqrt(),
         outside: outside as f64 / n,

@@ -72,6 +72,33 @@ impl Extractors {
         let of = |e: &dyn Extractor| Moments::of(&e.features(images, &self.device), e.width());
         [of(&self.resnet), of(&self.mobilenet)]
     }
+
+    /// A yardstick from these images.
+    pub fn yardstick(&self, images: &Images) -> Yardstick<'_> {
+        Yardstick {
+            extractors: self,
+            moments: self.moments(images),
+        }
+    }
+}
+
+/// Images that others are compared with.
+pub struct Yardstick<'a> {
+    extractors: &'a Extractors,
+    moments: [Moments; 2],
+}
+
+impl Yardstick<'_> {
+    /// Distances of a set to them.
+    pub fn distances(&self, set: &str, images: &Images) -> Distances {
+        let [resnet, mobilenet] = self.extractors.moments(images);
+        Distances {
+            set: set.into(),
+            images: images.len(),
+            resnet56: distance(&self.moments[0], &resnet),
+            mobilenet: distance(&self.moments[1], &mobilenet),
+        }
+    }
 }
 
 /// Distances of known sets, which other implementations measured too.
@@ -86,38 +113,23 @@ pub fn yardsticks(
 ) -> Result<Vec<Distances>, String> {
     let test = sets.test.part(0, count);
     let mut all = vec![
-        ("CIFAR-10 test".to_owned(), test.clone()),
-        ("test, JPEG 75".to_owned(), jpeg(&test)?),
-        ("test, noise 8/255".to_owned(), noised(&test, 8.0)),
-        ("test, blurred".to_owned(), blurred(&test)),
+        ("CIFAR-10 test", test.clone()),
+        ("test, JPEG 75", jpeg(&test)?),
+        ("test, noise 8/255", noised(&test, 8.0)),
+        ("test, blurred", blurred(&test)),
     ];
     let known = ["CIFAR-100", "SVHN", "uniform noise"];
     let others = sets.others.iter().filter(|(name, _)| known.contains(name));
-    all.extend(others.map(|(name, set)| ((*name).to_owned(), set.part(0, count))));
-    let reference = extractors.moments(&sets.train.part(0, count));
+    all.extend(others.map(|(name, set)| (*name, set.part(0, count))));
+    let yardstick = extractors.yardstick(&sets.train.part(0, count));
     Ok(all
         .into_iter()
         .map(|(set, images)| {
-            let found = distances(extractors, &reference, set, &images);
+            let found = yardstick.distances(set, &images);
             tell(&found);
             found
         })
         .collect())
-}
-
-fn distances(
-    extractors: &Extractors,
-    reference: &[Moments; 2],
-    set: String,
-    images: &Images,
-) -> Distances {
-    let [resnet, mobilenet] = extractors.moments(images);
-    Distances {
-        set,
-        images: images.len(),
-        resnet56: distance(&reference[0], &resnet),
-        mobilenet: distance(&reference[1], &mobilenet),
-    }
 }
 
 /// Distances of samples, of test images, and of the baselines, all at the samples' number.
@@ -140,7 +152,7 @@ pub fn quality(
     let copies = Images {
         pixels: copies.flatten().copied().collect(),
     };
-    let reference = extractors.moments(&train);
+    let yardstick = extractors.yardstick(&train);
     let all = [
         ("samples", samples.clone()),
         ("test images", test.clone()),
@@ -150,7 +162,7 @@ pub fn quality(
     ];
     let mut found = Vec::new();
     for (set, images) in all {
-        let row = distances(extractors, &reference, set.into(), &images);
+        let row = yardstick.distances(set, &images);
         tell(&row);
         found.push(row);
     }

@@ -20,7 +20,7 @@ use crate::objective::{
 };
 use crate::rng::{Draws, Stream};
 use crate::sampler::{JumpKind, Kernel, Labelled, adapt, ancestral};
-use crate::weights::{Method, ModelSpec, WeightsError, WeightsFile};
+use crate::weights::{ModelSpec, WeightsError, WeightsFile};
 use burn::tensor::{Device, Tensor, TensorData};
 use objective::{diffuse, objective};
 use web_time::Instant;
@@ -45,6 +45,8 @@ pub struct Progress {
     pub loss: f32,
     /// Mean loss of the generator's turn, where there is one.
     pub generator: Option<f32>,
+    /// Mean energy of data less that of chains, where that is a part of the loss only.
+    pub gap: Option<f32>,
     pub gradient: f32,
     pub learning_rate: f64,
     /// Mean acceptance of each level's chains, where there are any.
@@ -86,6 +88,8 @@ pub struct TrainImages {
     losses: Vec<Tensor<1>>,
     /// Of the generator's turns.
     answers: Vec<Tensor<1>>,
+    /// Energies of data less those of chains.
+    gaps: Vec<Tensor<1>>,
     gradient: Option<Tensor<1>>,
     phases: Phases,
 }
@@ -113,6 +117,7 @@ impl TrainImages {
             rollbacks: 0,
             losses: Vec::new(),
             answers: Vec::new(),
+            gaps: Vec::new(),
             gradient: None,
             phases: Phases::default(),
             spec,
@@ -198,14 +203,20 @@ impl TrainImages {
             true => zero(),
             false => Tensor::cat(losses, 0).mean(),
         };
-        let answered = !self.answers.is_empty();
+        let [answered, compared] = [&self.answers, &self.gaps].map(|l| !l.is_empty());
         let loss = mean(std::mem::take(&mut self.losses));
         let answer = mean(std::mem::take(&mut self.answers));
+        let gap = mean(std::mem::take(&mut self.gaps));
         let gradient = self.gradient.clone().unwrap_or_else(zero);
         let empty = self.since_report.zeros_like();
         let moved = std::mem::replace(&mut self.since_report, empty);
-        let readings: Vec<Reading> =
-            vec![loss.into(), gradient.into(), moved.into(), answer.into()];
+        let readings: Vec<Reading> = vec![
+            loss.into(),
+            gradient.into(),
+            moved.into(),
+            answer.into(),
+            gap.into(),
+        ];
         let found = read(readings).await?;
         let levels = found[2].chunks_exact(2).filter(|l| l[1] > 0.0);
         Ok(Progress {
@@ -214,6 +225,7 @@ impl TrainImages {
             seconds: self.seconds,
             loss: found[0][0],
             generator: answered.then(|| found[3][0]),
+            gap: compared.then(|| found[4][0]),
             gradient: found[1][0],
             learning_rate: self.rate(),
             acceptance: levels.map(|l| l[0] / l[1]).collect(),
@@ -279,6 +291,7 @@ impl TrainImages {
         let answer = self.objective.respond(&update, &moved_on);
         let answered_at = Instant::now();
         self.answers.extend(answer);
+        self.gaps.extend(found.gap);
         self.losses.push(found.contrast.loss);
         self.gradient = Some(norm);
         self.iteration += 1;
@@ -308,7 +321,7 @@ impl TrainImages {
             }
         }
         let labels = self.labels(n);
-        if self.spec.model.method != Method::Dcd {
+        if !self.spec.matches_scores() {
             let noise = of(Stream::DataNoise).normals(n * NUMBERS);
             diffuse(&mut x, &noise, &labels, &self.schedule);
         }
@@ -323,7 +336,7 @@ impl TrainImages {
         let levels = self.schedule.levels();
         let draws = Draws::new(self.seed(), Stream::DataLevel, self.iteration);
         let uniform = |i: usize| draws.below(i as u32, levels as u32) as usize;
-        if self.spec.model.method != Method::Dcd {
+        if !self.spec.matches_scores() {
             return (0..n).map(uniform).collect();
         }
         let [low, high] = [
@@ -456,6 +469,7 @@ impl TrainImages {
         self.rollbacks = rollbacks;
         self.losses.clear();
         self.answers.clear();
+        self.gaps.clear();
         Ok(())
     }
 

@@ -7,7 +7,9 @@ use crate::data::images::{Images, NUMBERS, number};
 use crate::diffusion::Schedule;
 use crate::energy::conv::{ConvEnergy, ConvShape, DATA_DEVIATION};
 use crate::energy::{Blueprint, membership_of_labels};
-use crate::objective::{Generator, LevelDcd, Objective, ReplayBuffer, Rules, adversarial, joint};
+use crate::objective::{
+    Generator, KeepingLevels, LevelDcd, Objective, ReplayBuffer, Rules, adversarial, joint,
+};
 use crate::rng::{Draws, Stream};
 use crate::weights::Method;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -31,13 +33,9 @@ pub fn objective(
     data: &Images,
     device: &Device,
 ) -> Box<dyn Objective<ConvEnergy>> {
+    let dcd = || LevelDcd::new(schedule, DATA_DEVIATION, spec.diffusion_step, device);
     match spec.model.method {
-        Method::Dcd => Box::new(LevelDcd::new(
-            schedule,
-            DATA_DEVIATION,
-            spec.diffusion_step,
-            device,
-        )),
+        Method::Dcd => Box::new(dcd()),
         Method::Ddaebm => {
             let levels = schedule.levels();
             // Without a floor, the cleanest level's reconstruction would outweigh all others (released
@@ -64,21 +62,54 @@ pub fn objective(
             adversarial(generator, networks, rules, schedule, spec.seed, device)
         }
         Method::DaEbm => {
-            let (n, levels) = (spec.buffer, schedule.levels());
-            let labels: Vec<usize> = (0..n).map(|i| i * levels / n).collect();
-            // Chains that start where the model is to be need not find it first.
-            let pick = Draws::new(spec.seed, Stream::BufferPick, u64::MAX);
-            let mut x = Vec::with_capacity(n * NUMBERS);
-            for i in 0..n as u32 {
-                let image = data.image(pick.below(i, data.len() as u32) as usize);
-                x.extend(image.iter().map(|&byte| number(byte)));
+            let (homes, buffer) = chains(spec, schedule, data, device);
+            match spec.keeping > 0.0 {
+                true => Box::new(KeepingLevels::new(
+                    dcd(),
+                    homes,
+                    buffer,
+                    schedule,
+                    spec.keeping,
+                )),
+                false => joint(buffer),
             }
-            let noise = Draws::new(spec.seed, Stream::BufferStart, 0).normals(n * NUMBERS);
-            diffuse(&mut x, &noise, &labels, schedule);
-            joint(ReplayBuffer::new(
-                Tensor::from_data(TensorData::new(x, [n, NUMBERS]), device),
-                membership_of_labels(&labels, levels, device),
-            ))
         }
     }
+}
+
+/// Training images `[chains, NUMBERS]`, and chains that begin at them, diffused to levels in equal blocks:
+/// chains that start where the model is to be need not find it first. Those that keep their levels begin
+/// with more or less contrast, so that training sees from the start where long chains would drift to.
+fn chains(
+    spec: &TrainSpec,
+    schedule: &Schedule,
+    data: &Images,
+    device: &Device,
+) -> (Tensor<2>, ReplayBuffer) {
+    let (n, levels) = (spec.buffer, schedule.levels());
+    let blocks = match spec.keeping > 0.0 {
+        true => spec.kept.min(levels),
+        false => levels,
+    };
+    let labels: Vec<usize> = (0..n).map(|i| i * blocks / n).collect();
+    let pick = Draws::new(spec.seed, Stream::BufferPick, u64::MAX);
+    let mut homes = Vec::with_capacity(n * NUMBERS);
+    for i in 0..n as u32 {
+        let image = data.image(pick.below(i, data.len() as u32) as usize);
+        homes.extend(image.iter().map(|&byte| number(byte)));
+    }
+    let mut x = homes.clone();
+    for (i, row) in x.chunks_exact_mut(NUMBERS).enumerate() {
+        let factor = spec
+            .spread
+            .powf(f64::from(2.0 * pick.uniform((n + i) as u32) - 1.0)) as f32;
+        let mean = row.iter().sum::<f32>() / NUMBERS as f32;
+        row.iter_mut()
+            .for_each(|x| *x = mean + factor * (*x - mean));
+    }
+    let noise = Draws::new(spec.seed, Stream::BufferStart, 0).normals(n * NUMBERS);
+    diffuse(&mut x, &noise, &labels, schedule);
+    let tensor = |x: Vec<f32>| Tensor::from_data(TensorData::new(x, [n, NUMBERS]), device);
+    let member = membership_of_labels(&labels, levels, device);
+    (tensor(homes), ReplayBuffer::new(tensor(x), member))
 }

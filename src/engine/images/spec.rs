@@ -32,6 +32,15 @@ pub struct TrainSpec {
     pub transitions: usize,
     pub step_size: f64,
     pub buffer: usize,
+    /// DA-EBM: weight of the contrast with chains that keep their levels, beside DCD's loss; 0 for the
+    /// contrast alone, with chains that walk over all levels. How many of the cleanest levels have such
+    /// chains, and the largest factor of contrast that they begin with.
+    #[serde(default)]
+    pub keeping: f64,
+    #[serde(default = "kept")]
+    pub kept: usize,
+    #[serde(default = "generator_rate")]
+    pub spread: f64,
     /// DDAEBM: weights of the gradient penalty and of the entropy bound, and the generator's learning
     /// rate in units of the energy's.
     #[serde(default = "penalty")]
@@ -45,6 +54,10 @@ pub struct TrainSpec {
 /// As for CIFAR-10 in DDAEBM's released code.
 fn penalty() -> f64 {
     0.02
+}
+
+fn kept() -> usize {
+    1
 }
 
 fn entropy() -> f64 {
@@ -74,6 +87,9 @@ impl TrainSpec {
             transitions: 10,
             step_size: 0.3,
             buffer: 2_000,
+            keeping: 0.0,
+            kept: kept(),
+            spread: 1.0,
             penalty: penalty(),
             entropy: entropy(),
             generator_rate: generator_rate(),
@@ -82,9 +98,12 @@ impl TrainSpec {
         match base.model.method {
             Method::Dcd => base,
             Method::DaEbm => Self {
-                learning_rate: 2e-4,
-                beta1: 0.0,
-                beta2: 0.999,
+                learning_rate: 1e-4,
+                batch: 16,
+                step_size: 0.7,
+                buffer: 64,
+                keeping: 1.0,
+                spread: 1.3,
                 ..base
             },
             Method::Ddaebm => Self {
@@ -95,6 +114,13 @@ impl TrainSpec {
                 ..base
             },
         }
+    }
+
+    /// Whether DCD's loss is all of this one's or a part of it: it noises images itself, most at the
+    /// noises that matter to the eye.
+    pub fn matches_scores(&self) -> bool {
+        let method = self.model.method;
+        method == Method::Dcd || method == Method::DaEbm && self.keeping > 0.0
     }
 
     /// The learning rate of an iteration: a linear rise, a plateau, and half a cosine down to a

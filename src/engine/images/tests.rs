@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::block_on;
-use crate::weights::{GeneratorSpec, ModelSpec, NetworkSpec, NoiseSpec};
+use crate::weights::{GeneratorSpec, Method, NetworkSpec, NoiseSpec};
 
 /// Images with something to learn: bands of two colours at random heights.
 fn images(n: usize) -> Images {
@@ -71,7 +71,24 @@ fn spec(method: Method) -> TrainSpec {
         warmup: 4,
         transitions: 2,
         buffer: 20,
+        keeping: 0.0,
         ..TrainSpec::of(model)
+    }
+}
+
+/// Persistent chains that keep their levels, beside DCD.
+fn keeping() -> TrainSpec {
+    let dcd = spec(Method::Dcd);
+    TrainSpec {
+        keeping: 1.0,
+        kept: 2,
+        spread: 3.0,
+        step_size: 0.5,
+        model: ModelSpec {
+            method: Method::DaEbm,
+            ..dcd.model
+        },
+        ..dcd
     }
 }
 
@@ -91,9 +108,10 @@ fn snapshot(run: &TrainImages) -> Snapshot {
 
 #[test]
 fn a_resumed_run_equals_one_that_never_stopped() {
-    for method in [Method::Dcd, Method::DaEbm, Method::Ddaebm] {
+    let methods = [Method::Dcd, Method::DaEbm, Method::Ddaebm].map(spec);
+    for spec in methods.into_iter().chain([keeping()]) {
         let device = Device::flex();
-        let mut whole = TrainImages::new(spec(method), images(30), device.clone());
+        let mut whole = TrainImages::new(spec, images(30), device.clone());
         advance(&mut whole, 4);
         let kept = block_on(whole.snapshot()).unwrap();
         advance(&mut whole, 3);
@@ -237,4 +255,24 @@ fn chains_of_the_joint_energy_move_and_are_kept() {
             .chunks_exact(5)
             .all(|row| row.iter().sum::<f32>() == 1.0)
     );
+}
+
+/// Chains that begin with too much or too little contrast: data must come to have less energy than they.
+#[test]
+fn chains_that_keep_their_levels_teach_what_images_are_not() {
+    let mut run = TrainImages::new(keeping(), images(30), Device::flex());
+    let before = snapshot(&run);
+    let first = advance(&mut run, 2).gap.unwrap();
+    let last = (0..4).map(|_| advance(&mut run, 9).gap.unwrap()).last();
+    let last = last.unwrap();
+    assert!(last < first - 20.0, "{last} after {first}");
+    let after = snapshot(&run);
+    let array = |snapshot: &Snapshot, name, n| snapshot.array(name, n).unwrap().to_vec();
+    let members = array(&after, "members", 20 * 6);
+    assert_eq!(members, array(&before, "members", 20 * 6));
+    let level = |row: &[f32]| row.iter().position(|m| *m == 1.0).unwrap();
+    let levels: Vec<usize> = members.chunks_exact(6).map(level).collect();
+    assert_eq!(levels, [[0; 10], [1; 10]].concat());
+    let chains = |snapshot| array(snapshot, "chains", 20 * NUMBERS);
+    assert_ne!(chains(&after), chains(&before));
 }

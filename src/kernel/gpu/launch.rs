@@ -12,16 +12,19 @@ use burn::tensor::{DType, Shape, Tensor};
 /// Invocations of a workgroup, in every kernel here.
 pub(super) const THREADS: u32 = 64;
 
-/// Whether kernels can run on a tensor.
+/// Whether this build's devices compile WGSL: those that `cuda` and `vulkan` bring in do not.
+const WGSL: bool = !cfg!(any(feature = "cuda", feature = "vulkan"));
+
+/// Whether a tensor is on a GPU.
 pub fn on_gpu<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.clone().try_into_primitive::<Cube>().is_ok()
 }
 
-/// The buffer of a tensor of single-precision values; `None` off the GPU, and for a tensor that
-/// tracks gradients.
+/// The buffer of a tensor of single-precision values; `None` off the GPU, where kernels cannot be
+/// compiled, and for a tensor that tracks gradients.
 pub(super) fn buffer<const D: usize>(tensor: &Tensor<D>) -> Option<CubeTensor> {
     let tensor = tensor.clone().try_into_primitive::<Cube>().ok()?;
-    (tensor.dtype == DType::F32).then(|| into_contiguous(tensor))
+    (WGSL && tensor.dtype == DType::F32).then(|| into_contiguous(tensor))
 }
 
 /// Runs `groups` workgroups with `inputs`, then the words of `info`, then the output bound in that

@@ -100,7 +100,7 @@ impl Session {
                         loading,
                         sha256,
                         fetched,
-                    } => guarded(self.studio.fetched(loading, sha256, fetched)).await,
+                    } => self.studio.fetched(loading, sha256, fetched).await,
                 };
                 if let Err(error) = done {
                     self.fail(error).await;

@@ -21,6 +21,7 @@ use crate::worker::painter::mosaic::Mosaic;
 use crate::worker::post;
 use burn::tensor::Device;
 use models::Loading;
+use own::{TOGETHER, Unread};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
@@ -74,7 +75,8 @@ pub(super) struct Studio {
     dirty: bool,
     next_frame: Instant,
     own: BTreeMap<u32, Images>,
-    /// Images of the visitor's that wait for their scores.
+    /// Photographs that wait to be read, and images that wait for their scores.
+    unread: VecDeque<Unread>,
     queue: VecDeque<u32>,
 }
 
@@ -109,6 +111,7 @@ impl Studio {
             dirty: false,
             next_frame: Instant::now(),
             own: BTreeMap::new(),
+            unread: VecDeque::new(),
             queue: VecDeque::new(),
         }
     }
@@ -141,7 +144,7 @@ impl Studio {
 
     /// Whether there is work to do without being asked again.
     pub fn busy(&self) -> bool {
-        self.playing || self.dirty || !self.queue.is_empty()
+        self.playing || self.dirty || !self.unread.is_empty() || !self.queue.is_empty()
     }
 
     pub async fn handle(&mut self, command: ImageCommand) -> Result<(), TrainError> {
@@ -180,9 +183,12 @@ impl Studio {
                 self.show_now();
             }
             ImageCommand::Save { format, image } => self.save(format, image).await?,
-            ImageCommand::Read { id, url, settings } => self.read(id, &url, &settings).await,
+            ImageCommand::Read { id, url, settings } => {
+                self.unread.push_back(Unread { id, url, settings });
+            }
             ImageCommand::Take { id, pixels } => self.take(id, pixels),
             ImageCommand::Close { ids } => {
+                self.unread.retain(|unread| !ids.contains(&unread.id));
                 self.queue.retain(|id| !ids.contains(id));
                 ids.iter().for_each(|id| drop(self.own.remove(id)));
             }
@@ -209,7 +215,7 @@ impl Studio {
         if self.dirty && (Instant::now() >= self.next_frame || !self.playing) {
             self.show().await?;
         }
-        if !self.queue.is_empty() {
+        if self.queue.len() >= TOGETHER || self.unread.is_empty() && !self.queue.is_empty() {
             self.score().await?;
         }
         Ok(())

@@ -51,6 +51,7 @@ impl Session {
             lane.compare().await?;
             lane.draw(self.hidden, share).await?;
         }
+        self.studio.read_next().await;
         guarded(self.studio.work()).await?;
         self.test().await
     }

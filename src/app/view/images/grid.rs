@@ -32,7 +32,7 @@ pub fn Grid() -> impl IntoView {
         match offscreen(&host, "grid") {
             Ok(canvas) => studio.start(canvas),
             Err(error) => {
-                let message = crate::app::view::browser::message_of(&error);
+                let message = crate::thrown::message_of(&error);
                 studio.state.fault.set(Some(message));
             }
         }

@@ -6,12 +6,13 @@
 use crate::app::gallery::{Asked, Gallery, OwnState, Weights};
 use crate::app::run::Run;
 use crate::app::view::address::{Address, Entry};
-use crate::app::view::browser::{bytes_of, message_of};
+use crate::app::view::browser::bytes_of;
 use crate::app::view::page::Page;
 use crate::app::view::state::State;
 use crate::data::made::Made;
 use crate::protocol::{Command, Event, ImageCommand, ImageEvent};
 use crate::settings::{ImageKey, ImageSettings, Settings, Value};
+use crate::thrown::message_of;
 use crate::weights::manifest::MOST_BYTES;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -80,8 +81,10 @@ impl Studio {
     fn absorb(self, event: Event) {
         match event {
             Event::Images(event) => {
-                if matches!(event, ImageEvent::Sampling { .. }) {
-                    self.drawn.set(self.asked.get_value());
+                match event {
+                    ImageEvent::Sampling { .. } => self.drawn.set(self.asked.get_value()),
+                    ImageEvent::DrawingLost => self.drawn.set(None),
+                    _ => {}
                 }
                 let mut asked = None;
                 self.gallery.update(|gallery| asked = gallery.apply(event));

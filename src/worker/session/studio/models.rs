@@ -12,6 +12,7 @@ use crate::weights::reference::Reference;
 use crate::weights::{WeightsFile, sha256};
 use crate::worker::inbox::Letter;
 use crate::worker::loader::{self, Fetched};
+use crate::worker::session::guarded;
 use std::rc::Rc;
 use web_sys::AbortController;
 use web_time::Instant;
@@ -227,7 +228,8 @@ impl Studio {
         }
     }
 
-    /// Builds the model of a file and checks it; the one before stays until then.
+    /// Builds the model of a file and checks it; the one before stays until then. Whoever calls this may wait
+    /// for the host as long as that takes; the device's deadline is kept in here.
     async fn build(
         &mut self,
         file: Vec<u8>,
@@ -242,7 +244,7 @@ impl Studio {
                 return Ok(());
             }
         };
-        let found = match net.golden().await {
+        let found = match guarded(net.golden()).await {
             Ok(found) => found,
             Err(error) => {
                 tell(not_loaded(error.to_string()));
@@ -258,7 +260,7 @@ impl Studio {
         for _ in 0..if self.binding.is_some() { 2 } else { 1 } {
             let began = Instant::now();
             let (_, grad) = net.at(0).energy_and_grad(net.matrix(images.clone()));
-            crate::engine::numbers_of(grad).await?;
+            guarded(crate::engine::numbers_of(grad)).await?;
             seconds = began.elapsed().as_secs_f32();
         }
         let most = self.binding.map_or(u64::from(MOST), |bytes| {
@@ -302,18 +304,15 @@ impl Studio {
 
     /// Builds a model again on another device. What was drawn lived on the device before.
     pub(super) fn rebuild(&mut self, model: Model) {
-        let settings = self.sampling.take().map(|s| s.settings().clone());
+        let drawing = self.sampling.take().is_some();
         let read = WeightsFile::read(&model.file).and_then(|f| ImageModel::new(&f, &self.device));
         match read {
             Ok(net) => self.model = Some(Model { net, ..model }),
             Err(error) => tell(not_loaded(error.to_string())),
         }
-        if settings.is_some() {
+        if drawing {
             self.playing = false;
-            tell(ImageEvent::Playing(false));
-            tell(failed(
-                "the images that were being drawn are gone with the device: draw them again",
-            ));
+            tell(ImageEvent::DrawingLost);
         }
     }
 

@@ -9,15 +9,39 @@ use crate::protocol::{Denoised, Explained, ImageEvent, Scored, Seen};
 use crate::settings::{ImageKey, ImageSettings};
 use crate::weights::reference::{COLUMNS, Score};
 use crate::worker::photo::Photo;
+use std::time::Duration;
+use web_time::Instant;
 
 /// Images that are scored together: few, so that the first scores are soon there.
-const TOGETHER: usize = 8;
+pub const TOGETHER: usize = 8;
+
+/// Longest reading without a look at what else is due.
+const SLICE: Duration = Duration::from_millis(100);
 
 /// Most images that are held.
 const MOST: usize = 500;
 
+/// A photograph that waits to be read.
+pub struct Unread {
+    pub id: u32,
+    pub url: String,
+    pub settings: Box<ImageSettings>,
+}
+
 impl Studio {
-    pub(super) async fn read(&mut self, id: u32, url: &str, settings: &ImageSettings) {
+    /// Reads the next photographs that wait, as many as fit a slice: scores of the first need not wait for
+    /// the last.
+    pub async fn read_next(&mut self) {
+        let began = Instant::now();
+        while let Some(Unread { id, url, settings }) = self.unread.pop_front() {
+            self.read(id, &url, &settings).await;
+            if began.elapsed() >= SLICE {
+                break;
+            }
+        }
+    }
+
+    async fn read(&mut self, id: u32, url: &str, settings: &ImageSettings) {
         if self.own.len() >= MOST && !self.own.contains_key(&id) {
             return unreadable(id, format!("only {MOST} images are held at a time"));
         }
