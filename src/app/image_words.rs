@@ -72,10 +72,16 @@ pub fn sampler(name: &str) -> (&str, &str) {
     }
 }
 
+/// Whether the model at work, if one is, can be drawn from by a sampler.
+pub fn fits(gallery: &Gallery, sampler: &str) -> bool {
+    let loaded = gallery.loaded.as_ref();
+    loaded.is_none_or(|loaded| loaded.samplers.iter().any(|name| name == sampler))
+}
+
 /// Why a model cannot be drawn from by a sampler.
-pub fn unfit(method: Method, sampler: &str) -> &'static str {
-    match (method, sampler) {
-        (_, "generator") => "This model has no generator: choose another sampler.",
+pub fn unfit(sampler: &str) -> &'static str {
+    match sampler {
+        "generator" => "This model has no generator: choose another sampler.",
         _ => {
             "The levels of this model have no common scale, so chains cannot walk over them: choose another sampler."
         }
@@ -136,6 +142,7 @@ pub fn estimate(loaded: &Loaded, settings: &ImageSettings) -> String {
 mod tests {
     use super::*;
     use crate::settings::IMAGE_SAMPLERS;
+    use crate::weights::{ModelSpec, NoiseSpec};
 
     #[test]
     fn numbers_and_times_read_well() {
@@ -148,13 +155,22 @@ mod tests {
     }
 
     #[test]
-    fn a_method_s_own_sampler_is_in_the_table_and_fits() {
-        for method in [Method::Dcd, Method::DaEbm, Method::Ddaebm] {
-            assert!(IMAGE_SAMPLERS.contains(&method.sampler()));
-            assert!(method.allows(method.sampler()));
-            assert!(method.allows("ancestral"));
+    fn a_model_s_own_sampler_is_in_the_table_and_fits() {
+        for name in ModelSpec::NAMES {
+            let model = ModelSpec::named(name).unwrap();
+            assert!(IMAGE_SAMPLERS.contains(&model.sampler()));
+            assert!(model.allows(model.sampler()));
+            assert!(model.allows("ancestral"));
+            assert!(!model.allows("mixture"));
         }
-        assert!(!Method::Dcd.allows("mixture") && !Method::DaEbm.allows("generator"));
+        let mut near = ModelSpec::named("da-ebm-cifar").unwrap();
+        near.noise = NoiseSpec::Ramp {
+            steps: 4,
+            first: 0.1,
+            last: 0.4,
+        };
+        assert_eq!(near.sampler(), "mixture");
+        assert!(!near.allows("generator"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod lens;
 pub mod outlying;
 pub mod run;
 pub mod scale;
+pub mod score_table;
 pub mod words;
 
 #[cfg(feature = "page")]

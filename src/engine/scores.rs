@@ -200,21 +200,12 @@ mod tests {
     use crate::data::made::{Made, golden};
     use crate::energy::conv::ConvArchitecture;
     use crate::engine::block_on;
-    use crate::weights::{ModelSpec, NetworkSpec, NoiseSpec, WeightsFile};
+    use crate::weights::{Method, ModelSpec, WeightsFile};
     use burn::tensor::Device;
 
     /// A small denoiser with fresh weights, but none of them at zero.
     fn model() -> ImageModel {
-        let mut spec = ModelSpec::named("dcd-cifar").unwrap();
-        spec.network = NetworkSpec::Denoiser {
-            channels: vec![4, 8],
-            blocks: 1,
-        };
-        spec.noise = NoiseSpec::Ve {
-            levels: 6,
-            least: 0.05,
-            most: 5.0,
-        };
+        let spec = ModelSpec::tiny(Method::Dcd);
         let architecture = ConvArchitecture::from_spec(&spec);
         let flat: Vec<f32> = architecture.init(3).iter().map(|w| w + 0.01).collect();
         let arrays = architecture.draw().layout.arrays(&flat);

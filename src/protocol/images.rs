@@ -4,7 +4,6 @@
 //! them, `[3, SIDE, SIDE]` bytes each.
 
 use crate::settings::ImageSettings;
-use crate::weights::Method;
 use crate::weights::reference::Reference;
 use serde::{Deserialize, Serialize};
 
@@ -137,7 +136,8 @@ pub enum ImageEvent {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Loaded {
     pub name: String,
-    pub method: Method,
+    /// The samplers that it can be drawn from by.
+    pub samplers: Vec<String>,
     /// Whether it is one of the visitor's own.
     pub own: bool,
     pub parameters: u64,

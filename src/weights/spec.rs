@@ -15,27 +15,6 @@ pub enum Method {
     Ddaebm,
 }
 
-impl Method {
-    /// The sampler that comes with the method, by its name in the settings.
-    pub fn sampler(self) -> &'static str {
-        match self {
-            Self::Dcd => "annealed",
-            Self::DaEbm => "mixture",
-            Self::Ddaebm => "generator",
-        }
-    }
-
-    /// Whether its models can be drawn from by a sampler. Chains that walk over levels need levels with one
-    /// normalising constant, which only DA-EBM trains.
-    pub fn allows(self, sampler: &str) -> bool {
-        match sampler {
-            "mixture" => self == Self::DaEbm,
-            "generator" => self == Self::Ddaebm,
-            _ => true,
-        }
-    }
-}
-
 /// The network between image and energy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -181,6 +160,30 @@ const MOST_STEPS: usize = 32;
 const FASTEST: f64 = 100.0;
 
 impl ModelSpec {
+    /// The sampler that comes with the model, by its name in the settings.
+    pub fn sampler(&self) -> &'static str {
+        match self.method {
+            Method::DaEbm if self.walks() => "mixture",
+            Method::Dcd | Method::DaEbm => "annealed",
+            Method::Ddaebm => "generator",
+        }
+    }
+
+    /// Whether it can be drawn from by a sampler.
+    pub fn allows(&self, sampler: &str) -> bool {
+        match sampler {
+            "mixture" => self.walks(),
+            "generator" => self.method == Method::Ddaebm,
+            _ => true,
+        }
+    }
+
+    /// Whether chains can walk over its levels: these need one normalising constant, which only DA-EBM
+    /// trains, and only between its own levels; others are too far apart, and chains kept theirs.
+    fn walks(&self) -> bool {
+        self.method == Method::DaEbm && matches!(self.noise, NoiseSpec::Ramp { .. })
+    }
+
     /// Whether the networks and levels can be built.
     ///
     /// # Errors
@@ -282,6 +285,54 @@ impl ModelSpec {
             generator,
             noise,
         })
+    }
+}
+
+#[cfg(test)]
+impl ModelSpec {
+    /// A model of every part that its method has, small enough for tests.
+    pub fn tiny(method: Method) -> Self {
+        let channels = vec![4, 8];
+        let blocks = 1;
+        let (network, noise) = match method {
+            Method::Dcd => (
+                NetworkSpec::Denoiser { channels, blocks },
+                NoiseSpec::Ve {
+                    levels: 6,
+                    least: 0.05,
+                    most: 5.0,
+                },
+            ),
+            Method::DaEbm => (
+                NetworkSpec::Residual { channels, blocks },
+                NoiseSpec::Ramp {
+                    steps: 4,
+                    first: 0.1,
+                    last: 0.4,
+                },
+            ),
+            Method::Ddaebm => (
+                NetworkSpec::Reconstruction { channels, blocks },
+                NoiseSpec::Vp {
+                    steps: 3,
+                    least: 0.1,
+                    most: 20.0,
+                },
+            ),
+        };
+        let generator = (method == Method::Ddaebm).then(|| GeneratorSpec {
+            channels: vec![4, 8],
+            blocks,
+            latents: 3,
+            posterior: vec![4, 4, 8],
+        });
+        Self {
+            name: "tiny".into(),
+            method,
+            network,
+            generator,
+            noise,
+        }
     }
 }
 

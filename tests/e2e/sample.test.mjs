@@ -160,6 +160,32 @@ for (const [what, link] of [
   }, { files: tinyModel(), webgpu: true });
 }
 
+story("images between two seeds begin at the first one, and a link draws them again", async ({ open }) => {
+  const tab = await loaded(open, "images/#v=1&n=1&seed=4");
+  const images = (file) => {
+    const numbers = new Float32Array(file.buffer.slice(file.byteOffset + 128, file.byteOffset + file.length));
+    return Array.from({ length: numbers.length / 3072 }, (_, i) => numbers.slice(3072 * i, 3072 * (i + 1)));
+  };
+  const apart = (a, b) => Math.sqrt(a.reduce((sum, x, i) => sum + (x - b[i]) ** 2, 0) / a.length);
+  const [alone] = images(await draw(tab));
+  await tab.get("set-n").fill("3");
+  await tab.get("set-n").press("Enter");
+  await tab.get("set-interpolate").check();
+  await tab.get("set-second").fill("9");
+  await tab.get("set-second").press("Enter");
+  const blends = images(await draw(tab));
+  const [first, middle, last] = blends;
+  assert.ok(apart(first, alone) < 1e-3, `${apart(first, alone)}`);
+  // All three take the same draws on their way: what lies between stays between.
+  const far = apart(first, last);
+  assert.ok(far > 0.1 && apart(first, middle) < far && apart(middle, last) < far, `${far}`);
+  const copied = await tab.copyLink();
+  assert.match(copied, /interpolate=on&second=9/);
+  const other = await open(copied.slice(copied.indexOf("images/")));
+  await ready(other);
+  assert.deepEqual(images(await draw(other)), blends);
+}, { files: tinyModel() });
+
 story("a generator comes with its model and draws in a call for each step", async ({ open }) => {
   const tab = await loaded(open, "images/#v=1&n=3&seed=5");
   assert.ok(await tab.get("sampler-generator").isDisabled());

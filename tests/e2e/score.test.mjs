@@ -64,6 +64,30 @@ const GIF = Buffer.from(
   "hex",
 );
 
+// 48 by 32 pixels, the left half red and the right half blue, as browsers read AVIF but do not write it.
+const AVIF = Buffer.from(
+  "AAAAIGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZk1BMUIAAADrbWV0YQAAAAAAAAAhaGRscgAAAAAAAAAAcGljdAAAAAAAAAAAAAAAAAAAAAAO" +
+    "cGl0bQAAAAAAAQAAAB5pbG9jAAAAAEQAAAEAAQAAAAEAAAETAAAAKwAAAChpaW5mAAAAAAABAAAAGmluZmUCAAAAAAEAAGF2MDFDb2xvcgAA" +
+    "AABqaXBycAAAAEtpcGNvAAAAFGlzcGUAAAAAAAAAMAAAACAAAAAQcGl4aQAAAAADCAgIAAAADGF2MUOBAAwAAAAAE2NvbHJuY2x4AAEADQAG" +
+    "gAAAABdpcG1hAAAAAAAAAAEAAQQBAoMEAAAAM21kYXQSAAoJGBUv+2QENBoQMhxGUeHhiGAAGgAACOO8nu4mKSnBxiSMWd1pij1g",
+  "base64",
+);
+
+// A JPEG whose camera was held upright: what is left in the file is up in the picture (Exif's orientation 6).
+const upright = (jpeg) =>
+  Buffer.concat([
+    jpeg.subarray(0, 2),
+    Buffer.from("ffe1002245786966000049492a000800000001001201030001000000" + "06000000" + "00000000", "hex"),
+    jpeg.subarray(2),
+  ]);
+
+// What the model sees of an image at one of its 32 by 32 pixels: "red" or "blue".
+const seen = (tab, name, x, y) =>
+  tab.get("score-row").filter({ hasText: name }).locator("canvas.pixels").evaluate((canvas, [x, y]) => {
+    const [red, , blue] = canvas.getContext("2d").getImageData(x, y, 1, 1).data;
+    return red > 150 && blue < 100 ? "red" : blue > 150 && red < 100 ? "blue" : `${red} ${blue}`;
+  }, [x, y]);
+
 story("twenty good and bad files get their rows, scores and reasons", async ({ open }) => {
   const tab = await loaded(open, "ood/");
   const scene = await picture(tab, 320, 240, SCENE);
@@ -160,6 +184,50 @@ story("how images are read decides what the model sees", async ({ open }) => {
   await tab.until("the edge", () => corner("sides"), (colour) => colour === "255 0 0");
   await tab.until("half red over black", () => corner("glass"), (colour) => /^12[678] 0 0$/.test(colour));
   assert.match(await tab.copyLink(), /fit=squash&background=black/);
+}, { files: tinyModel() });
+
+story("a photograph stands as its camera was held, AVIF is read, and pictures are pasted", async ({ open }) => {
+  const tab = await loaded(open, "ood/");
+  const halves = `context.fillStyle = "red"; context.fillRect(0, 0, width / 2, height);
+    context.fillStyle = "blue"; context.fillRect(width / 2, 0, width / 2, height);`;
+  const jpeg = await picture(tab, 64, 64, halves, "image/jpeg");
+  await tab.get("pick").setInputFiles([file("lying.jpg", jpeg), file("upright.jpg", upright(jpeg)), file("flat.avif", AVIF)]);
+  await scored(tab, 3);
+  for (const [name, first, second] of [
+    ["lying.jpg", [3, 16], [28, 16]],
+    ["upright.jpg", [16, 3], [16, 28]],
+    ["flat.avif", [3, 16], [28, 16]],
+  ]) {
+    assert.equal(await seen(tab, name, ...first), "red", name);
+    assert.equal(await seen(tab, name, ...second), "blue", name);
+  }
+  assert.match(await tab.get("score-row").filter({ hasText: "flat.avif" }).innerText(), /48 × 32/);
+  await tab.page.evaluate((bytes) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(new File([new Uint8Array(bytes)], "pasted.jpg", { type: "image/jpeg" }));
+    document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+  }, [...jpeg]);
+  await scored(tab, 4);
+  assert.equal(await seen(tab, "pasted.jpg", 28, 16), "blue");
+}, { files: tinyModel() });
+
+story("the first of many photographs are scored before the last are read", async ({ open }) => {
+  const tab = await loaded(open, "ood/");
+  const jpeg = await picture(tab, 1500, 1200, SCENE, "image/jpeg");
+  // The first time that any score is there: how many are still to be read?
+  await tab.page.evaluate(() => {
+    const look = setInterval(() => {
+      const said = [...document.querySelectorAll("[data-testid=score-row] .said")].map((cell) => cell.innerText);
+      if (!said.some((text) => /out than/.test(text))) return;
+      window.unread = said.filter((text) => /^Reading/.test(text)).length;
+      clearInterval(look);
+    }, 10);
+  });
+  const files = Array.from({ length: 40 }, (_, i) => file(`${i}.jpg`, jpeg));
+  await tab.get("pick").setInputFiles(files);
+  await scored(tab, 40);
+  const unread = await tab.page.evaluate(() => window.unread);
+  assert.ok(unread > 5, `${unread} were still unread`);
 }, { files: tinyModel() });
 
 story("a photograph of sixty megapixels is read while the page goes on", async ({ open }) => {

@@ -82,8 +82,8 @@ pub fn device() -> Arg {
     Arg::new("device")
         .long("device")
         .default_value("cpu")
-        .value_parser(["cpu", "wgpu", "vulkan", "cuda"])
-        .help("Where the arithmetic runs; vulkan and cuda are features of the build")
+        .value_parser(["cpu", "wgpu", "vulkan"])
+        .help("Where the arithmetic runs; vulkan is a feature of the build")
 }
 
 /// Adds `--preset`, `--link` and a flag per setting.
@@ -166,8 +166,6 @@ pub fn open_device(matches: &ArgMatches) -> Result<Device, String> {
         "wgpu" => wgpu(WgpuBackend::Auto),
         #[cfg(feature = "vulkan")]
         "vulkan" => wgpu(WgpuBackend::Vulkan),
-        #[cfg(feature = "cuda")]
-        "cuda" => Ok(Device::cuda(0)),
         _ => Err(format!(
             "this build cannot use {name}: build it with `cargo build --release --features {name}`"
         )),

@@ -97,10 +97,10 @@ pub fn command() -> Command {
             ),
             count("buffer", "DA-EBM: number of persistent chains"),
             number(
-                "keeping",
+                "persistence",
                 "DA-EBM: weight of the contrast with chains that keep their levels, beside DCD's loss; 0: the contrast alone, with chains that walk",
             ),
-            count("kept", "DA-EBM: cleanest levels that have chains which keep them"),
+            count("chain-levels", "DA-EBM: cleanest levels that have chains which keep them"),
             number("spread", "DA-EBM: largest factor of contrast that such chains begin with"),
             number("penalty", "DDAEBM: weight of the gradient penalty"),
             number("entropy", "DDAEBM: weight of the entropy bound"),
@@ -274,8 +274,9 @@ fn spec(matches: &ArgMatches) -> Result<TrainSpec, String> {
     spec.diffusion_step = number("diffusion-step").unwrap_or(spec.diffusion_step);
     spec.transitions = count("transitions").map_or(spec.transitions, |n| n.min(1000) as usize);
     spec.step_size = number("step-size").unwrap_or(spec.step_size);
-    spec.keeping = number("keeping").map_or(spec.keeping, |w| w.max(0.0));
-    spec.kept = count("kept").map_or(spec.kept, |n| n.clamp(1, 256) as usize);
+    spec.persistence = number("persistence").map_or(spec.persistence, |w| w.max(0.0));
+    spec.chain_levels =
+        count("chain-levels").map_or(spec.chain_levels, |n| n.clamp(1, 256) as usize);
     spec.spread = number("spread").map_or(spec.spread, |s| s.clamp(1.0, 10.0));
     spec.penalty = number("penalty").unwrap_or(spec.penalty);
     spec.entropy = number("entropy").unwrap_or(spec.entropy);
@@ -287,7 +288,7 @@ fn spec(matches: &ArgMatches) -> Result<TrainSpec, String> {
     if spec.model.method == Method::DaEbm && spec.matches_scores() {
         match spec.model.noise {
             NoiseSpec::Ve { .. } => {}
-            _ => return Err("--keeping needs noise that leaves the signal as it is".into()),
+            _ => return Err("--persistence needs noise that leaves the signal as it is".into()),
         }
     }
     Ok(spec)
@@ -320,8 +321,8 @@ fn resume(
         "transitions",
         "step-size",
         "buffer",
-        "keeping",
-        "kept",
+        "persistence",
+        "chain-levels",
         "spread",
         "penalty",
         "entropy",

@@ -3,6 +3,7 @@
 //! Invariant: as in the plane, iteration i depends on the spec, the data, the state after i - 1 iterations
 //! and draws keyed by i; not on when it is observed or checkpointed.
 
+mod batch;
 mod objective;
 mod snapshot;
 mod spec;
@@ -27,11 +28,6 @@ use web_time::Instant;
 
 /// Iterations between two adaptations of the chains' steps.
 const ADAPT_EVERY: u64 = 50;
-
-/// Mean and deviation of the logarithm of the noise that most of a batch is given (Karras et al. 2022,
-/// arXiv 2206.00364, table 1), and the share of the batch whose level is uniform instead.
-const LOG_NOISE: [f64; 2] = [-1.2, 1.2];
-const UNIFORM: f32 = 0.25;
 
 /// What was found since the last report.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -299,62 +295,6 @@ impl TrainImages {
         let answering = answered_at - stepped_at;
         self.phases.gradient += (found_at - drawn + answering).as_secs_f64();
         self.phases.optimiser += (stepped_at - found_at).as_secs_f64();
-    }
-
-    /// A batch of training images with a level each: clean for DCD, which noises them itself, and else
-    /// diffused to it.
-    fn batch(&self) -> Labelled {
-        let n = self.spec.batch;
-        let of = |stream| Draws::new(self.seed(), stream, self.iteration);
-        let (pick, flip) = (of(Stream::Data), of(Stream::Flip));
-        let mut x = Vec::with_capacity(n * NUMBERS);
-        for i in 0..n {
-            let image = self
-                .data
-                .image(pick.below(i as u32, self.data.len() as u32) as usize);
-            let mirrored = self.spec.flip && flip.below(i as u32, 2) == 1;
-            for row in image.chunks_exact(SIDE) {
-                match mirrored {
-                    true => x.extend(row.iter().rev().map(|&byte| number(byte))),
-                    false => x.extend(row.iter().map(|&byte| number(byte))),
-                }
-            }
-        }
-        let labels = self.labels(n);
-        if !self.spec.matches_scores() {
-            let noise = of(Stream::DataNoise).normals(n * NUMBERS);
-            diffuse(&mut x, &noise, &labels, &self.schedule);
-        }
-        Labelled {
-            x: Tensor::from_data(TensorData::new(x, [n, NUMBERS]), &self.device),
-            member: membership_of_labels(&labels, self.schedule.levels(), &self.device),
-        }
-    }
-
-    /// A level for each image: uniform, but for DCD most at the noises that matter most to the eye.
-    fn labels(&self, n: usize) -> Vec<usize> {
-        let levels = self.schedule.levels();
-        let draws = Draws::new(self.seed(), Stream::DataLevel, self.iteration);
-        let uniform = |i: usize| draws.below(i as u32, levels as u32) as usize;
-        if !self.spec.matches_scores() {
-            return (0..n).map(uniform).collect();
-        }
-        let [low, high] = [
-            self.schedule.noise(0).ln(),
-            self.schedule.noise(levels - 1).ln(),
-        ];
-        let among = |i: usize| {
-            let log_noise =
-                LOG_NOISE[0] + LOG_NOISE[1] * f64::from(draws.normal((2 * n + i) as u32));
-            let t = (log_noise - low) / (high - low) * (levels - 1) as f64;
-            (t.round().max(0.0) as usize).min(levels - 1)
-        };
-        (0..n)
-            .map(|i| match draws.uniform((n + i) as u32) < UNIFORM {
-                true => uniform(i),
-                false => among(i),
-            })
-            .collect()
     }
 
     fn adapt_steps(&mut self) {

@@ -8,7 +8,7 @@ use crate::diffusion::Schedule;
 use crate::energy::conv::{ConvEnergy, ConvShape, DATA_DEVIATION};
 use crate::energy::{Blueprint, membership_of_labels};
 use crate::objective::{
-    Generator, KeepingLevels, LevelDcd, Objective, ReplayBuffer, Rules, adversarial, joint,
+    Generator, LevelChains, LevelDcd, Objective, ReplayBuffer, Rules, adversarial, joint,
 };
 use crate::rng::{Draws, Stream};
 use crate::weights::Method;
@@ -63,13 +63,13 @@ pub fn objective(
         }
         Method::DaEbm => {
             let (homes, buffer) = chains(spec, schedule, data, device);
-            match spec.keeping > 0.0 {
-                true => Box::new(KeepingLevels::new(
+            match spec.persistence > 0.0 {
+                true => Box::new(LevelChains::new(
                     dcd(),
                     homes,
                     buffer,
                     schedule,
-                    spec.keeping,
+                    spec.persistence,
                 )),
                 false => joint(buffer),
             }
@@ -87,8 +87,8 @@ fn chains(
     device: &Device,
 ) -> (Tensor<2>, ReplayBuffer) {
     let (n, levels) = (spec.buffer, schedule.levels());
-    let blocks = match spec.keeping > 0.0 {
-        true => spec.kept.min(levels),
+    let blocks = match spec.persistence > 0.0 {
+        true => spec.chain_levels.min(levels),
         false => levels,
     };
     let labels: Vec<usize> = (0..n).map(|i| i * blocks / n).collect();

@@ -36,9 +36,9 @@ pub struct TrainSpec {
     /// contrast alone, with chains that walk over all levels. How many of the cleanest levels have such
     /// chains, and the largest factor of contrast that they begin with.
     #[serde(default)]
-    pub keeping: f64,
-    #[serde(default = "kept")]
-    pub kept: usize,
+    pub persistence: f64,
+    #[serde(default = "chain_levels")]
+    pub chain_levels: usize,
     #[serde(default = "generator_rate")]
     pub spread: f64,
     /// DDAEBM: weights of the gradient penalty and of the entropy bound, and the generator's learning
@@ -56,7 +56,7 @@ fn penalty() -> f64 {
     0.02
 }
 
-fn kept() -> usize {
+fn chain_levels() -> usize {
     1
 }
 
@@ -87,8 +87,8 @@ impl TrainSpec {
             transitions: 10,
             step_size: 0.3,
             buffer: 2_000,
-            keeping: 0.0,
-            kept: kept(),
+            persistence: 0.0,
+            chain_levels: chain_levels(),
             spread: 1.0,
             penalty: penalty(),
             entropy: entropy(),
@@ -97,12 +97,15 @@ impl TrainSpec {
         };
         match base.model.method {
             Method::Dcd => base,
+            // To begin from weights that DCD has trained (`--from`).
             Method::DaEbm => Self {
-                learning_rate: 1e-4,
-                batch: 16,
+                learning_rate: 2e-5,
+                batch: 32,
+                warmup: 20,
+                ema: 0.995,
                 step_size: 0.7,
                 buffer: 64,
-                keeping: 1.0,
+                persistence: 1.0,
                 spread: 1.3,
                 ..base
             },
@@ -120,7 +123,7 @@ impl TrainSpec {
     /// noises that matter to the eye.
     pub fn matches_scores(&self) -> bool {
         let method = self.model.method;
-        method == Method::Dcd || method == Method::DaEbm && self.keeping > 0.0
+        method == Method::Dcd || method == Method::DaEbm && self.persistence > 0.0
     }
 
     /// The learning rate of an iteration: a linear rise, a plateau, and half a cosine down to a

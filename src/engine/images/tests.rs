@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::block_on;
-use crate::weights::{GeneratorSpec, Method, NetworkSpec, NoiseSpec};
+use crate::weights::Method;
 
 /// Images with something to learn: bands of two colours at random heights.
 fn images(n: usize) -> Images {
@@ -17,71 +17,23 @@ fn images(n: usize) -> Images {
 }
 
 fn spec(method: Method) -> TrainSpec {
-    let (network, noise) = match method {
-        Method::Dcd => (
-            NetworkSpec::Denoiser {
-                channels: vec![4, 8],
-                blocks: 1,
-            },
-            NoiseSpec::Ve {
-                levels: 6,
-                least: 0.05,
-                most: 5.0,
-            },
-        ),
-        Method::Ddaebm => (
-            NetworkSpec::Reconstruction {
-                channels: vec![4, 8],
-                blocks: 1,
-            },
-            NoiseSpec::Vp {
-                steps: 3,
-                least: 0.1,
-                most: 20.0,
-            },
-        ),
-        Method::DaEbm => (
-            NetworkSpec::Residual {
-                channels: vec![4, 8],
-                blocks: 1,
-            },
-            NoiseSpec::Ramp {
-                steps: 4,
-                first: 0.1,
-                last: 0.4,
-            },
-        ),
-    };
-    let generator = (method == Method::Ddaebm).then(|| GeneratorSpec {
-        channels: vec![4, 8],
-        blocks: 1,
-        latents: 3,
-        posterior: vec![4, 4, 8],
-    });
-    let model = ModelSpec {
-        name: "test".into(),
-        method,
-        network,
-        generator,
-        noise,
-    };
     TrainSpec {
         iterations: 40,
         batch: 8,
         warmup: 4,
         transitions: 2,
         buffer: 20,
-        keeping: 0.0,
-        ..TrainSpec::of(model)
+        persistence: 0.0,
+        ..TrainSpec::of(ModelSpec::tiny(method))
     }
 }
 
 /// Persistent chains that keep their levels, beside DCD.
-fn keeping() -> TrainSpec {
+fn level_chains() -> TrainSpec {
     let dcd = spec(Method::Dcd);
     TrainSpec {
-        keeping: 1.0,
-        kept: 2,
+        persistence: 1.0,
+        chain_levels: 2,
         spread: 3.0,
         step_size: 0.5,
         model: ModelSpec {
@@ -109,7 +61,7 @@ fn snapshot(run: &TrainImages) -> Snapshot {
 #[test]
 fn a_resumed_run_equals_one_that_never_stopped() {
     let methods = [Method::Dcd, Method::DaEbm, Method::Ddaebm].map(spec);
-    for spec in methods.into_iter().chain([keeping()]) {
+    for spec in methods.into_iter().chain([level_chains()]) {
         let device = Device::flex();
         let mut whole = TrainImages::new(spec, images(30), device.clone());
         advance(&mut whole, 4);
@@ -260,7 +212,7 @@ fn chains_of_the_joint_energy_move_and_are_kept() {
 /// Chains that begin with too much or too little contrast: data must come to have less energy than they.
 #[test]
 fn chains_that_keep_their_levels_teach_what_images_are_not() {
-    let mut run = TrainImages::new(keeping(), images(30), Device::flex());
+    let mut run = TrainImages::new(level_chains(), images(30), Device::flex());
     let before = snapshot(&run);
     let first = advance(&mut run, 2).gap.unwrap();
     let last = (0..4).map(|_| advance(&mut run, 9).gap.unwrap()).last();

@@ -5,64 +5,20 @@ use crate::energy::conv::{ConvArchitecture, ConvShape};
 use crate::engine::block_on;
 use crate::sampler::ancestral;
 use crate::settings::Value;
-use crate::weights::{GeneratorSpec, Method, ModelSpec, NetworkSpec, NoiseSpec, WeightsFile};
+use crate::weights::{Method, ModelSpec, WeightsFile};
 use burn::tensor::Device;
 
 /// A small model with weights that are not at zero.
 fn model(method: Method) -> ImageModel {
-    let mut spec = ModelSpec::named("dcd-cifar").unwrap();
-    spec.method = method;
-    let channels = vec![4, 8];
-    (spec.network, spec.noise) = match method {
-        Method::Dcd => (
-            NetworkSpec::Denoiser {
-                channels,
-                blocks: 1,
-            },
-            NoiseSpec::Ve {
-                levels: 5,
-                least: 0.05,
-                most: 5.0,
-            },
-        ),
-        Method::Ddaebm => (
-            NetworkSpec::Reconstruction {
-                channels: channels.clone(),
-                blocks: 1,
-            },
-            NoiseSpec::Vp {
-                steps: 3,
-                least: 0.1,
-                most: 20.0,
-            },
-        ),
-        Method::DaEbm => (
-            NetworkSpec::Residual {
-                channels,
-                blocks: 1,
-            },
-            NoiseSpec::Ramp {
-                steps: 4,
-                first: 0.1,
-                last: 0.4,
-            },
-        ),
-    };
+    let spec = ModelSpec::tiny(method);
     let architecture = ConvArchitecture::from_spec(&spec);
     let flat: Vec<f32> = architecture.init(3).iter().map(|w| w + 0.005).collect();
     let mut arrays = architecture.draw().layout.arrays(&flat);
-    if method == Method::Ddaebm {
-        let generator = GeneratorSpec {
-            channels: vec![4, 8],
-            blocks: 1,
-            latents: 3,
-            posterior: vec![4],
-        };
-        let shape = ConvShape::generator(&generator, 3);
+    if let Some(generator) = &spec.generator {
+        let shape = ConvShape::generator(generator, 3);
         let flat = shape.init(4, Stream::Test);
         let flat: Vec<f32> = flat.iter().map(|w| w + 0.005).collect();
         arrays.extend(shape.layout().arrays(&flat));
-        spec.generator = Some(generator);
     }
     let file = WeightsFile {
         model: spec,

@@ -12,8 +12,8 @@ use burn::tensor::{DType, Shape, Tensor};
 /// Invocations of a workgroup, in every kernel here.
 pub(super) const THREADS: u32 = 64;
 
-/// Whether this build's devices compile WGSL: those that `cuda` and `vulkan` bring in do not.
-const WGSL: bool = !cfg!(any(feature = "cuda", feature = "vulkan"));
+/// Whether this build's devices compile WGSL: those that `vulkan` brings in do not.
+const WGSL: bool = !cfg!(feature = "vulkan");
 
 /// Whether a tensor is on a GPU.
 pub fn on_gpu<const D: usize>(tensor: &Tensor<D>) -> bool {

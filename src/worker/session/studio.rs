@@ -228,7 +228,7 @@ impl Studio {
         };
         let mut settings = settings;
         let sampler = settings.choice(ImageKey::Sampler);
-        if !model.net.spec.method.allows(sampler) {
+        if !model.net.spec.allows(sampler) {
             let why = format!("this model cannot be drawn from by the sampler {sampler:?}");
             tell(failed(&why));
             return Ok(());

@@ -53,8 +53,7 @@ pub fn Drawn() -> impl IntoView {
 fn Samplers() -> impl IntoView {
     let studio = use_studio();
     let now = Memo::new(move |_| studio.settings.with(|s| s.choice(ImageKey::Sampler)));
-    let method = Memo::new(move |_| studio.gallery.with(|g| g.loaded.as_ref().map(|l| l.method)));
-    let fits = move |name: &str| method.get().is_none_or(|method| method.allows(name));
+    let fits = move |name: &str| studio.gallery.with(|g| image_words::fits(g, name));
     let buttons = IMAGE_SAMPLERS.iter().map(|&name| {
         view! {
             <button
@@ -101,9 +100,8 @@ fn Draw() -> impl IntoView {
     });
     let unfit = Memo::new(move |_| {
         let sampler = studio.settings.with(|s| s.choice(ImageKey::Sampler));
-        let method = studio.gallery.with(|g| g.loaded.as_ref().map(|l| l.method));
-        let unfit = method.filter(|method| !method.allows(sampler));
-        unfit.map(|method| image_words::unfit(method, sampler))
+        let fits = studio.gallery.with(|g| image_words::fits(g, sampler));
+        (!fits).then(|| image_words::unfit(sampler))
     });
     let stale = Memo::new(move |_| {
         studio.drawn.with(|drawn| {

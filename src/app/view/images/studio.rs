@@ -242,16 +242,16 @@ impl Studio {
         self.adopt(next, Some(Entry::Same));
     }
 
-    /// Chooses a model, and with it the sampler of its method.
+    /// Chooses a model, and with it its sampler.
     pub fn choose_model(self, name: String) {
         let mut next = self.settings.get_untracked();
-        let method = self.gallery.with_untracked(|gallery| {
+        let sampler = self.gallery.with_untracked(|gallery| {
             let entry = gallery.manifest.as_ref()?.entry(&name)?;
-            Some(entry.model.method)
+            Some(entry.model.sampler())
         });
-        if let Some(method) = method {
-            // The table knows every method's sampler.
-            next.set_text(ImageKey::Sampler, method.sampler()).ok();
+        if let Some(sampler) = sampler {
+            // The table knows every model's sampler.
+            next.set_text(ImageKey::Sampler, sampler).ok();
         }
         let loading = |g: &Gallery| matches!(g.weights, Weights::Loading { .. });
         let loading = self.gallery.with_untracked(loading);

@@ -3,8 +3,9 @@
 use super::explain::Explain;
 use super::pixels::{Pixels, Thumb};
 use super::studio::use_studio;
-use crate::app::gallery::{Order, OwnState, listed};
+use crate::app::gallery::OwnState;
 use crate::app::outlying::{self, percentile};
+use crate::app::score_table::{Order, listed};
 use crate::app::words::number;
 use crate::weights::reference::{Score, column};
 use leptos::prelude::*;

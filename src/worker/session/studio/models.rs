@@ -7,6 +7,7 @@ use crate::energy::Energy;
 use crate::engine::TrainError;
 use crate::engine::model::{ImageModel, golden_error};
 use crate::protocol::{ImageEvent, Loaded};
+use crate::settings::IMAGE_SAMPLERS;
 use crate::weights::manifest::{Entry, FileFacts, Manifest};
 use crate::weights::reference::Reference;
 use crate::weights::{WeightsFile, sha256};
@@ -275,7 +276,11 @@ impl Studio {
         }
         let loaded = Loaded {
             name: net.spec.name.clone(),
-            method: net.spec.method,
+            samplers: IMAGE_SAMPLERS
+                .iter()
+                .filter(|name| net.spec.allows(name))
+                .map(|name| (*name).to_owned())
+                .collect(),
             own: entry.is_none(),
             parameters: net.parameters as u64,
             sha256: sha256(&file),

@@ -19,7 +19,7 @@ use crate::sampler::{JumpKind, Labelled};
 use burn::tensor::Tensor;
 
 /// Chains that keep their levels, and DCD.
-pub struct KeepingLevels {
+pub struct LevelChains {
     dcd: LevelDcd,
     /// `[chains, d]` clean data.
     homes: Tensor<2>,
@@ -32,7 +32,7 @@ pub struct KeepingLevels {
     weight: f64,
 }
 
-impl KeepingLevels {
+impl LevelChains {
     pub fn new(
         dcd: LevelDcd,
         homes: Tensor<2>,
@@ -52,7 +52,7 @@ impl KeepingLevels {
     }
 }
 
-impl<N: Trainable> Objective<N> for KeepingLevels {
+impl<N: Trainable> Objective<N> for LevelChains {
     fn descend(&mut self, u: &Update<N>) -> Found {
         let [n, d] = u.data.x.dims();
         let found = self.dcd.descend(u);
