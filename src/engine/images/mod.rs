@@ -12,18 +12,17 @@ pub use snapshot::{Snapshot, SnapshotError};
 pub use spec::TrainSpec;
 
 use super::{Reading, TrainError, read};
-use crate::data::images::{Images, NUMBERS, SIDE, number};
+use crate::data::images::{Images, NUMBERS};
 use crate::diffusion::Schedule;
+use crate::energy::Layout;
 use crate::energy::conv::{ConvArchitecture, ConvEnergy, ConvShape};
-use crate::energy::{Layout, membership_of_labels};
 use crate::objective::{
     Adam, AdamSettings, Objective, ReplayBuffer, Update, averaged, clip_to_norm,
 };
-use crate::rng::{Draws, Stream};
-use crate::sampler::{JumpKind, Kernel, Labelled, adapt, ancestral};
+use crate::sampler::{JumpKind, Kernel, adapt, ancestral};
 use crate::weights::{ModelSpec, WeightsError, WeightsFile};
-use burn::tensor::{Device, Tensor, TensorData};
-use objective::{diffuse, objective};
+use burn::tensor::{Device, Tensor};
+use objective::objective;
 use web_time::Instant;
 
 /// Iterations between two adaptations of the chains' steps.

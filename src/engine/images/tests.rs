@@ -1,5 +1,7 @@
 use super::*;
+use crate::data::images::SIDE;
 use crate::engine::block_on;
+use crate::rng::{Draws, Stream};
 use crate::weights::Method;
 
 /// Images with something to learn: bands of two colours at random heights.
