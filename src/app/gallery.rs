@@ -129,7 +129,7 @@ impl Gallery {
             }
             ImageEvent::DrawingLost => {
                 (self.drawing, self.frame, self.playing) = (None, None, false);
-                let text = "The GPU was lost, and what was being drawn with it: draw it again.";
+                let text = "The GPU was lost, and with it the images drawn on it: draw them again.";
                 Some(Asked::Warn(text.into()))
             }
             ImageEvent::Playing(playing) => {
@@ -154,6 +154,10 @@ impl Gallery {
             }
             ImageEvent::Scored(scored) => {
                 let own = self.own.get_mut(&scored.id)?;
+                // What is read anew meanwhile gets other scores soon.
+                if own.state != OwnState::Waiting {
+                    return None;
+                }
                 own.state = OwnState::Scored;
                 (own.scores, own.percentiles) = (scored.scores, scored.percentiles);
                 None

@@ -1,6 +1,6 @@
 //! The visitor's images as a table: sorted, filtered, exported.
 //!
-//! Invariant: pure functions of a [`Gallery`]; every image has a row, also one that could not be read.
+//! Invariant: pure functions of a [`Gallery`]; an image that could not be read has a row like any other.
 
 use super::gallery::{Gallery, OwnState};
 use crate::weights::reference::{COLUMNS, Score, column};

@@ -5,10 +5,10 @@
 //! levels' normalising constants cannot be learned. So every chain keeps its level, and its energy is held
 //! against that of data at the same level. Nor does a chain at a clean level ever reach another image's
 //! surroundings: held against other images, it would teach which images were drawn, not what they look
-//! like. So each is held against the image that it began with, under fresh noise; over the draw of those
-//! images that is data like any other.
+//! like. So each is held against the image that it was made from, under fresh noise. A run knows as many
+//! images of that kind as it has chains, and no more.
 //!
-//! Invariant: row i of `homes` is what chain i began with; the batch's points are clean.
+//! Invariant: row i of `homes` is the clean image that chain i was made from; the batch's points are clean.
 
 use super::conditional::{of_level, per_level};
 use super::{Found, LevelDcd, Objective, ReplayBuffer, Start, Update, contrast};

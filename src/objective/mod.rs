@@ -101,7 +101,7 @@ impl<N> Update<'_, N> {
 /// What an objective found at one iteration.
 pub struct Found {
     pub contrast: Contrast,
-    /// `[1]` mean E(data) - mean E(chains), where that is a part of the loss only.
+    /// `[1]` mean E(data) - mean E(chains), where that is only part of the loss.
     pub gap: Option<Tensor<1>>,
     /// The chains that moved, if any did.
     pub moved: Option<MixtureMoved>,

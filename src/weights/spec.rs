@@ -178,8 +178,8 @@ impl ModelSpec {
         }
     }
 
-    /// Whether chains can walk over its levels: these need one normalising constant, which only DA-EBM
-    /// trains, and only between its own levels; others are too far apart, and chains kept theirs.
+    /// Whether chains can walk over its levels. Levels then need one normalising constant, which only
+    /// DA-EBM trains; and where its levels are DCD's, they are so far apart that each chain kept its own.
     fn walks(&self) -> bool {
         self.method == Method::DaEbm && matches!(self.noise, NoiseSpec::Ramp { .. })
     }
@@ -229,7 +229,12 @@ impl ModelSpec {
     }
 
     /// The models that can be trained by name.
-    pub const NAMES: [&str; 3] = ["dcd-cifar", "da-ebm-cifar", "ddaebm-cifar"];
+    pub const NAMES: [&str; 4] = [
+        "dcd-cifar",
+        "da-ebm-cifar",
+        "da-ebm-walk-cifar",
+        "ddaebm-cifar",
+    ];
 
     /// A model by its name.
     pub fn named(name: &str) -> Option<Self> {
@@ -256,6 +261,19 @@ impl ModelSpec {
                     levels: 32,
                     least: 0.01,
                     most: 25.0,
+                },
+            ),
+            // As in DA-EBM's released code, but smaller: chains walk over its own levels.
+            "da-ebm-walk-cifar" => (
+                Method::DaEbm,
+                NetworkSpec::Residual {
+                    channels: vec![32, 48, 64, 64],
+                    blocks: 1,
+                },
+                NoiseSpec::Ramp {
+                    steps: 16,
+                    first: 0.02,
+                    last: 0.12,
                 },
             ),
             "ddaebm-cifar" => (
@@ -356,7 +374,7 @@ mod tests {
         assert!(changed(&|g| g.latents = 1 << 40).is_err());
         for noise in [
             ModelSpec::named("dcd-cifar").unwrap().noise,
-            ModelSpec::named("da-ebm-cifar").unwrap().noise,
+            ModelSpec::named("da-ebm-walk-cifar").unwrap().noise,
             NoiseSpec::Vp {
                 steps: 33,
                 least: 0.1,

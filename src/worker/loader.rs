@@ -6,6 +6,8 @@
 use crate::thrown::message_of;
 use crate::weights::Sha256;
 use crate::weights::manifest::FileFacts;
+use futures_lite::future;
+use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -16,6 +18,9 @@ use web_sys::{
 
 /// The name of the browser's cache that files are kept in.
 const CACHE: &str = "basin-files";
+
+/// Longest wait for a small file: everything else waits with it.
+const DEADLINE_MS: u32 = 30_000;
 
 /// What a fetch ended with.
 pub enum Fetched {
@@ -135,7 +140,11 @@ pub async fn text(base: &str, path: &str) -> Result<String, String> {
         }
         JsFuture::from(response.text()?).await
     };
-    let text: Result<JsValue, JsValue> = get.await;
+    let deadline = async {
+        TimeoutFuture::new(DEADLINE_MS).await;
+        Err("the host does not answer".into())
+    };
+    let text: Result<JsValue, JsValue> = future::or(get, deadline).await;
     text.map_err(|error| message_of(&error))
         .map(|text| text.as_string().unwrap_or_default())
 }

@@ -218,7 +218,7 @@ story("the first of many photographs are scored before the last are read", async
   await tab.page.evaluate(() => {
     const look = setInterval(() => {
       const said = [...document.querySelectorAll("[data-testid=score-row] .said")].map((cell) => cell.innerText);
-      if (!said.some((text) => /out than/.test(text))) return;
+      if (said.every((text) => /^(Reading|Waiting)/.test(text))) return;
       window.unread = said.filter((text) => /^Reading/.test(text)).length;
       clearInterval(look);
     }, 10);

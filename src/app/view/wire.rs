@@ -15,7 +15,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{ErrorEvent, MessageEvent, OffscreenCanvas, Url, Worker, WorkerOptions, WorkerType};
 
 /// Where the page names the script that starts the worker's wasm (Trunk's `data-loader-shim`).
-const LOADER: &str = "meta[name=worker]";
+const NAMES_LOADER: &str = "meta[name=worker]";
 
 /// A running worker. Dropping it ends the worker.
 pub struct Wire {
@@ -56,7 +56,7 @@ impl Wire {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         let base = document().base_uri().ok().flatten().unwrap_or_default();
-        let named = document().query_selector(LOADER).ok().flatten();
+        let named = document().query_selector(NAMES_LOADER).ok().flatten();
         let loader = named.and_then(|meta| meta.get_attribute("content"));
         let loader = loader.ok_or("the page does not name its worker")?;
         let worker = Url::new_with_base(&loader, &base)

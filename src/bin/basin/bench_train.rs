@@ -61,6 +61,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
         iterations: WARM + number("iterations"),
         ..TrainSpec::of(file.model.clone())
     };
+    spec.check()?;
     let mut run = TrainImages::new(spec, images.clone(), device);
     run.start_from(&file).map_err(|e| e.to_string())?;
     block_on(run.advance(WARM)).map_err(|e| e.to_string())?;

@@ -63,7 +63,11 @@ pub fn command() -> Command {
             flag("reference")
                 .value_parser(value_parser!(PathBuf))
                 .help("Also write what the page holds scores against to this file"),
-            count("chains", "32", "Chains of the long run"),
+            count(
+                "chains",
+                "32",
+                "Chains of the long run, which go together in memory",
+            ),
             flag("transitions")
                 .default_value("10000")
                 .value_parser(value_parser!(u64).range(10..=1_000_000))
@@ -150,13 +154,13 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
     }
     if wanted("long-run") {
         let extractors = Extractors::load(&data.join("extractors"), &device)?;
-        let yardstick = extractors.yardstick(&sets.train.part(0, number("samples")));
+        let reference = extractors.reference(&sets.train.part(0, number("samples")));
         let start = sets.test.part(0, number("chains"));
         let transitions = number("transitions") as u64;
         let noise = matches.get_one::<f64>("noise").copied().unwrap_or(0.0);
         let level = model.level_of(noise.max(1e-9));
         let look = |row: &LongRun| printer.line(row);
-        let rows = long_run(&model, level, &start, transitions, &yardstick, look);
+        let rows = long_run(&model, level, &start, transitions, &reference, look);
         found["long_run_level"] = json!(level);
         found["long_run"] = json!(rows);
     }

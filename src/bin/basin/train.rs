@@ -10,7 +10,7 @@ use basin::data::files;
 use basin::data::images::Images;
 use basin::engine::block_on;
 use basin::engine::images::{Progress, Snapshot, TrainImages, TrainSpec};
-use basin::weights::{Method, ModelSpec, NoiseSpec, WeightsFile};
+use basin::weights::{Method, ModelSpec, WeightsFile};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::json;
 use std::fs;
@@ -177,7 +177,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
         let progress = block_on(run.progress()).map_err(|e| e.to_string())?;
         log.report(&progress, run.spec())?;
         let newest = block_on(run.snapshot()).map_err(|e| e.to_string())?;
-        let losses = [Some(progress.loss), progress.generator];
+        let losses = [Some(progress.loss), progress.generator, progress.gap];
         let tame = losses.into_iter().flatten().all(|l| l.abs() < LOSS_LIMIT);
         if tame && newest.healthy() {
             good = newest;
@@ -233,7 +233,15 @@ fn start(
     data: Images,
     device: burn::tensor::Device,
 ) -> Result<TrainImages, String> {
-    let mut run = TrainImages::new(spec(matches)?, data, device);
+    let spec = spec(matches)?;
+    let late = spec.model.method == Method::DaEbm && spec.matches_scores();
+    if late && !matches.contains_id("from") {
+        eprintln!(
+            "{} is trained from weights of DCD (--from www/weights/dcd-cifar.safetensors): at its rate fresh ones learn slowly",
+            spec.model.name
+        );
+    }
+    let mut run = TrainImages::new(spec, data, device);
     if let Some(path) = matches.get_one::<PathBuf>("from") {
         let bytes = fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
         let weights = WeightsFile::read(&bytes);
@@ -263,7 +271,6 @@ fn spec(matches: &ArgMatches) -> Result<TrainSpec, String> {
             generator.blocks = blocks;
         }
     }
-    model.check()?;
     let mut spec = TrainSpec::of(model);
     change(matches, &mut spec);
     let count = |name: &str| matches.get_one::<u64>(name).copied();
@@ -282,15 +289,7 @@ fn spec(matches: &ArgMatches) -> Result<TrainSpec, String> {
     spec.entropy = number("entropy").unwrap_or(spec.entropy);
     spec.generator_rate = number("generator-rate").unwrap_or(spec.generator_rate);
     spec.buffer = count("buffer").map_or(spec.buffer, |n| n.min(50_000) as usize);
-    if spec.model.method == Method::DaEbm && spec.buffer < spec.batch {
-        return Err("--buffer must not be smaller than --batch".into());
-    }
-    if spec.model.method == Method::DaEbm && spec.matches_scores() {
-        match spec.model.noise {
-            NoiseSpec::Ve { .. } => {}
-            _ => return Err("--persistence needs noise that leaves the signal as it is".into()),
-        }
-    }
+    spec.check()?;
     Ok(spec)
 }
 
@@ -341,6 +340,7 @@ fn resume(
     };
     let mut snapshot = Snapshot::from_files(file).map_err(|e| e.to_string())?;
     change(matches, &mut snapshot.spec);
+    snapshot.spec.check()?;
     TrainImages::resume(snapshot, data, device).map_err(|e| e.to_string())
 }
 

@@ -1,6 +1,6 @@
 //! Long chains of the energy from test images: whether they stay images.
 
-use super::{Yardstick, floats};
+use super::{Reference, floats};
 use crate::data::images::Images;
 use crate::energy::Energy;
 use crate::engine::model::ImageModel;
@@ -39,7 +39,7 @@ pub fn long_run(
     t: usize,
     start: &Images,
     transitions: u64,
-    yardstick: &Yardstick,
+    reference: &Reference,
     mut look: impl FnMut(&LongRun),
 ) -> Vec<LongRun> {
     let (at, device) = (model.at(t), &model.device);
@@ -58,7 +58,7 @@ pub fn long_run(
         if done >= next {
             let shown = (accepted / f64::from(stretches.max(1)), step);
             let energy = floats(at.energy(x.clone()));
-            let line = line(&energy, guess(&x), &begun, done, shown, yardstick);
+            let line = line(&energy, guess(&x), &begun, done, shown, reference);
             look(&line);
             lines.push(line);
             (accepted, stretches) = (0.0, 0);
@@ -88,7 +88,7 @@ fn line(
     begun: &Tensor<2>,
     transitions: u64,
     (acceptance, step): (f64, f64),
-    yardstick: &Yardstick,
+    reference: &Reference,
 ) -> LongRun {
     let gap = floats((guess.clone() - begun.clone()).powi_scalar(2).mean());
     let numbers = floats(guess);
@@ -96,7 +96,7 @@ fn line(
     let mean = numbers.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
     let square = |&v: &f32| (f64::from(v) - mean).powi(2);
     let outside = numbers.iter().filter(|v| v.abs() > 1.0).count();
-    let distances = yardstick.distances("chains", &Images::from_numbers(&numbers));
+    let distances = reference.distances("chains", &Images::from_numbers(&numbers));
     LongRun {
         transitions,
         energy: energy.iter().map(|&e| f64::from(e)).sum::<f64>() / energy.len() as f64,

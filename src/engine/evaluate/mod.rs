@@ -15,7 +15,7 @@ pub use denoise::{Denoising, denoising};
 pub use gaussian::Gaussian;
 pub use long_run::{LongRun, long_run};
 pub use outliers::{Outliers, Scored};
-pub use quality::{Extractors, Quality, Yardstick, quality, yardsticks};
+pub use quality::{Extractors, Quality, Reference, quality, yardsticks};
 pub use sets::Sets;
 
 use crate::data::images::{Images, NUMBERS};

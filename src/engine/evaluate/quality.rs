@@ -73,9 +73,9 @@ impl Extractors {
         [of(&self.resnet), of(&self.mobilenet)]
     }
 
-    /// A yardstick from these images.
-    pub fn yardstick(&self, images: &Images) -> Yardstick<'_> {
-        Yardstick {
+    /// These images, for others to be compared with.
+    pub fn reference(&self, images: &Images) -> Reference<'_> {
+        Reference {
             extractors: self,
             moments: self.moments(images),
         }
@@ -83,12 +83,12 @@ impl Extractors {
 }
 
 /// Images that others are compared with.
-pub struct Yardstick<'a> {
+pub struct Reference<'a> {
     extractors: &'a Extractors,
     moments: [Moments; 2],
 }
 
-impl Yardstick<'_> {
+impl Reference<'_> {
     /// Distances of a set to them.
     pub fn distances(&self, set: &str, images: &Images) -> Distances {
         let [resnet, mobilenet] = self.extractors.moments(images);
@@ -121,11 +121,11 @@ pub fn yardsticks(
     let known = ["CIFAR-100", "SVHN", "uniform noise"];
     let others = sets.others.iter().filter(|(name, _)| known.contains(name));
     all.extend(others.map(|(name, set)| (*name, set.part(0, count))));
-    let yardstick = extractors.yardstick(&sets.train.part(0, count));
+    let reference = extractors.reference(&sets.train.part(0, count));
     Ok(all
         .into_iter()
         .map(|(set, images)| {
-            let found = yardstick.distances(set, &images);
+            let found = reference.distances(set, &images);
             tell(&found);
             found
         })
@@ -152,7 +152,7 @@ pub fn quality(
     let copies = Images {
         pixels: copies.flatten().copied().collect(),
     };
-    let yardstick = extractors.yardstick(&train);
+    let reference = extractors.reference(&train);
     let all = [
         ("samples", samples.clone()),
         ("test images", test.clone()),
@@ -162,7 +162,7 @@ pub fn quality(
     ];
     let mut found = Vec::new();
     for (set, images) in all {
-        let row = yardstick.distances(set, &images);
+        let row = reference.distances(set, &images);
         tell(&row);
         found.push(row);
     }

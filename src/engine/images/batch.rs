@@ -1,6 +1,6 @@
 //! What one iteration of a training sees.
 //!
-//! Invariant: a batch depends on the spec's seed, the iteration and how often the run went back.
+//! Invariant: a batch depends on the spec, the data, the iteration and how often the run went back.
 
 use super::TrainImages;
 use super::objective::diffuse;
@@ -16,7 +16,7 @@ const LOG_NOISE: [f64; 2] = [-1.2, 1.2];
 const UNIFORM: f32 = 0.25;
 
 impl TrainImages {
-    /// A batch of training images with a level each: clean for DCD, which noises them itself, and else
+    /// A batch of training images with a level each: clean where DCD noises them itself, and else
     /// diffused to it.
     pub(super) fn batch(&self) -> Labelled {
         let n = self.spec.batch;
@@ -46,7 +46,7 @@ impl TrainImages {
         }
     }
 
-    /// A level for each image: uniform, but for DCD most at the noises that matter most to the eye.
+    /// A level for each image: uniform, but for DCD's loss most at the noises that matter most to the eye.
     fn labels(&self, n: usize) -> Vec<usize> {
         let levels = self.schedule.levels();
         let draws = Draws::new(self.seed(), Stream::DataLevel, self.iteration);

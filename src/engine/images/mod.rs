@@ -40,7 +40,7 @@ pub struct Progress {
     pub loss: f32,
     /// Mean loss of the generator's turn, where there is one.
     pub generator: Option<f32>,
-    /// Mean energy of data less that of chains, where that is a part of the loss only.
+    /// Mean energy of data less that of chains, where that is only part of the loss.
     pub gap: Option<f32>,
     pub gradient: f32,
     pub learning_rate: f64,

@@ -87,9 +87,9 @@ fn chains(
     device: &Device,
 ) -> (Tensor<2>, ReplayBuffer) {
     let (n, levels) = (spec.buffer, schedule.levels());
-    let blocks = match spec.persistence > 0.0 {
-        true => spec.chain_levels.min(levels),
-        false => levels,
+    let (blocks, spread) = match spec.persistence > 0.0 {
+        true => (spec.chain_levels.min(levels), spec.spread),
+        false => (levels, 1.0),
     };
     let labels: Vec<usize> = (0..n).map(|i| i * blocks / n).collect();
     let pick = Draws::new(spec.seed, Stream::BufferPick, u64::MAX);
@@ -100,9 +100,7 @@ fn chains(
     }
     let mut x = homes.clone();
     for (i, row) in x.chunks_exact_mut(NUMBERS).enumerate() {
-        let factor = spec
-            .spread
-            .powf(f64::from(2.0 * pick.uniform((n + i) as u32) - 1.0)) as f32;
+        let factor = spread.powf(f64::from(2.0 * pick.uniform((n + i) as u32) - 1.0)) as f32;
         let mean = row.iter().sum::<f32>() / NUMBERS as f32;
         row.iter_mut()
             .for_each(|x| *x = mean + factor * (*x - mean));

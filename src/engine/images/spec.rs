@@ -1,6 +1,6 @@
 //! How a model of images is trained.
 
-use crate::weights::{Method, ModelSpec};
+use crate::weights::{Method, ModelSpec, NoiseSpec};
 use serde::{Deserialize, Serialize};
 
 /// Everything that decides a training but its data.
@@ -39,7 +39,7 @@ pub struct TrainSpec {
     pub persistence: f64,
     #[serde(default = "chain_levels")]
     pub chain_levels: usize,
-    #[serde(default = "generator_rate")]
+    #[serde(default = "one")]
     pub spread: f64,
     /// DDAEBM: weights of the gradient penalty and of the entropy bound, and the generator's learning
     /// rate in units of the energy's.
@@ -47,7 +47,7 @@ pub struct TrainSpec {
     pub penalty: f64,
     #[serde(default = "entropy")]
     pub entropy: f64,
-    #[serde(default = "generator_rate")]
+    #[serde(default = "one")]
     pub generator_rate: f64,
 }
 
@@ -64,7 +64,7 @@ fn entropy() -> f64 {
     0.1
 }
 
-fn generator_rate() -> f64 {
+fn one() -> f64 {
     1.0
 }
 
@@ -89,14 +89,20 @@ impl TrainSpec {
             buffer: 2_000,
             persistence: 0.0,
             chain_levels: chain_levels(),
-            spread: 1.0,
+            spread: one(),
             penalty: penalty(),
             entropy: entropy(),
-            generator_rate: generator_rate(),
+            generator_rate: one(),
             model,
         };
         match base.model.method {
             Method::Dcd => base,
+            Method::DaEbm if matches!(base.model.noise, NoiseSpec::Ramp { .. }) => Self {
+                learning_rate: 2e-4,
+                beta1: 0.0,
+                beta2: 0.999,
+                ..base
+            },
             // To begin from weights that DCD has trained (`--from`).
             Method::DaEbm => Self {
                 learning_rate: 2e-5,
@@ -119,8 +125,29 @@ impl TrainSpec {
         }
     }
 
-    /// Whether DCD's loss is all of this one's or a part of it: it noises images itself, most at the
-    /// noises that matter to the eye.
+    /// Whether it can be trained by.
+    ///
+    /// # Errors
+    /// What cannot be, in words.
+    pub fn check(&self) -> Result<(), String> {
+        self.model.check()?;
+        if self.model.method != Method::DaEbm {
+            return Ok(());
+        }
+        if self.buffer < self.batch {
+            return Err("--buffer must not be smaller than --batch".into());
+        }
+        match (self.persistence > 0.0, self.model.noise) {
+            (true, NoiseSpec::Ve { .. }) | (false, NoiseSpec::Ramp { .. }) => Ok(()),
+            (true, _) => Err("--persistence needs noise that leaves the signal as it is".into()),
+            (false, _) => {
+                Err("chains cannot walk over these levels: --persistence must be above 0".into())
+            }
+        }
+    }
+
+    /// Whether DCD's loss is the whole loss or part of it: it noises images itself, most at the noises
+    /// that matter to the eye.
     pub fn matches_scores(&self) -> bool {
         let method = self.model.method;
         method == Method::Dcd || method == Method::DaEbm && self.persistence > 0.0

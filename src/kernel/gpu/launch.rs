@@ -20,8 +20,8 @@ pub fn on_gpu<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.clone().try_into_primitive::<Cube>().is_ok()
 }
 
-/// The buffer of a tensor of single-precision values; `None` off the GPU, where kernels cannot be
-/// compiled, and for a tensor that tracks gradients.
+/// The buffer of a tensor of single-precision values; `None` off the GPU, in builds whose devices
+/// compile no WGSL, and for a tensor that tracks gradients.
 pub(super) fn buffer<const D: usize>(tensor: &Tensor<D>) -> Option<CubeTensor> {
     let tensor = tensor.clone().try_into_primitive::<Cube>().ok()?;
     (WGSL && tensor.dtype == DType::F32).then(|| into_contiguous(tensor))

@@ -184,6 +184,9 @@ impl Studio {
             }
             ImageCommand::Save { format, image } => self.save(format, image).await?,
             ImageCommand::Read { id, url, settings } => {
+                // Read by another rule, it must not be scored as it was.
+                self.unread.retain(|unread| unread.id != id);
+                self.queue.retain(|queued| *queued != id);
                 self.unread.push_back(Unread { id, url, settings });
             }
             ImageCommand::Take { id, pixels } => self.take(id, pixels),
@@ -250,9 +253,10 @@ impl Studio {
             ("langevin", "own") => {
                 let own: Vec<f32> = self.own.values().flat_map(Images::numbers).collect();
                 if own.is_empty() {
-                    tell(failed(
-                        "there are no images of yours to start from: drop some first",
-                    ));
+                    tell(failed(match self.unread.is_empty() {
+                        true => "there are no images of yours to start from: drop some first",
+                        false => "your images are still being read: try again in a moment",
+                    }));
                     return Ok(());
                 }
                 own

@@ -83,7 +83,10 @@ impl Studio {
             Event::Images(event) => {
                 match event {
                     ImageEvent::Sampling { .. } => self.drawn.set(self.asked.get_value()),
-                    ImageEvent::DrawingLost => self.drawn.set(None),
+                    ImageEvent::DrawingLost => {
+                        self.drawn.set(None);
+                        self.chosen.set(None);
+                    }
                     _ => {}
                 }
                 let mut asked = None;

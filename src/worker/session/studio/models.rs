@@ -245,13 +245,8 @@ impl Studio {
                 return Ok(());
             }
         };
-        let found = match guarded(net.golden()).await {
-            Ok(found) => found,
-            Err(error) => {
-                tell(not_loaded(error.to_string()));
-                return Err(error);
-            }
-        };
+        let refused = |error: &TrainError| tell(not_loaded(error.to_string()));
+        let found = guarded(net.golden()).await.inspect_err(refused)?;
         let error = entry.map(|entry| golden_error(&found, &entry.golden));
         // The first evaluation compiles what the second is timed by.
         let images = golden()
@@ -261,7 +256,8 @@ impl Studio {
         for _ in 0..if self.binding.is_some() { 2 } else { 1 } {
             let began = Instant::now();
             let (_, grad) = net.at(0).energy_and_grad(net.matrix(images.clone()));
-            guarded(crate::engine::numbers_of(grad)).await?;
+            let read = guarded(crate::engine::numbers_of(grad)).await;
+            read.inspect_err(refused)?;
             seconds = began.elapsed().as_secs_f32();
         }
         let most = self.binding.map_or(u64::from(MOST), |bytes| {

@@ -15,7 +15,7 @@ use web_time::Instant;
 /// Images that are scored together: few, so that the first scores are soon there.
 pub const TOGETHER: usize = 8;
 
-/// Longest reading without a look at what else is due.
+/// After so long no further photograph is begun before a look at what else is due.
 const SLICE: Duration = Duration::from_millis(100);
 
 /// Most images that are held.
