@@ -15,6 +15,10 @@ const FILES: &[(&str, &[u8])] = &[
         include_bytes!("../../www/weights/dcd-cifar.safetensors"),
     ),
     (
+        "da-ebm-cifar",
+        include_bytes!("../../www/weights/da-ebm-cifar.safetensors"),
+    ),
+    (
         "ddaebm-cifar",
         include_bytes!("../../www/weights/ddaebm-cifar.safetensors"),
     ),
