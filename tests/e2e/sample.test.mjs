@@ -54,9 +54,11 @@ story("a model loads with progress, stops, and goes on from where it stopped", a
 
 story("another model may be asked for while one is on its way", async ({ open, host }) => {
   const tab = await halfLoaded(open, host);
-  host.pace = 0;
   const at = () => tab.get("model").getAttribute("data-loaded");
   await tab.get("model").selectOption("ddaebm-cifar");
+  // Until then the first one must not be whole.
+  await tab.until("another request", () => host.ranges.length, (n) => n === 2);
+  host.pace = 0;
   await tab.until("the other model", at, (name) => name === "ddaebm-cifar");
   // The first goes on from where it was.
   await tab.get("model").selectOption(entry.model.name);

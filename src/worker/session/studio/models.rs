@@ -157,19 +157,17 @@ impl Studio {
     ) -> Result<(), TrainError> {
         let current = self.loading.take_if(|l| l.number == number);
         let Some(Loading { name, .. }) = current else {
-            if let Fetched::Part { bytes, .. } = fetched {
-                self.part = Some((sha256, bytes));
+            match fetched {
+                Fetched::Part { bytes, .. } => self.part = Some((sha256, bytes)),
+                // It came sooner than the end of it was asked for.
+                Fetched::Whole(bytes) => self.keep(&sha256, &bytes).await,
             }
             return Ok(());
         };
         match fetched {
             Fetched::Whole(bytes) => {
-                let problem = loader::keep(&self.base, &sha256, &bytes).await.err();
+                self.keep(&sha256, &bytes).await;
                 self.take_file(&name, bytes).await?;
-                tell(ImageEvent::Kept {
-                    names: self.kept().await,
-                    problem,
-                });
             }
             Fetched::Part { bytes, reason } => {
                 if !bytes.is_empty() {
@@ -179,6 +177,15 @@ impl Studio {
             }
         }
         Ok(())
+    }
+
+    /// Keeps a file on this machine, and tells what is kept now.
+    async fn keep(&self, sha256: &str, bytes: &[u8]) {
+        let problem = loader::keep(&self.base, sha256, bytes).await.err();
+        tell(ImageEvent::Kept {
+            names: self.kept().await,
+            problem,
+        });
     }
 
     /// Takes the weights of a shipped model, with what is known about it.
