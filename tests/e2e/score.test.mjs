@@ -119,6 +119,10 @@ story("twenty good and bad files get their rows, scores and reasons", async ({ o
   const of = (name) => all.find((row) => row.name === name).percentile;
   assert.ok(of("noise-0.png") > of("scene-0.png"), `${of("noise-0.png")} against ${of("scene-0.png")}`);
 
+  // Every score has a column of its own.
+  const [one, next] = [await tab.get("sort-0").boundingBox(), await tab.get("sort-1").boundingBox()];
+  assert.ok(next.x > one.x + one.width / 2, `heads at ${one.x} and ${next.x}`);
+
   const [download] = await Promise.all([tab.page.waitForEvent("download"), tab.click("export-csv")]);
   const csv = (await readFile(await download.path(), "utf8")).trim().split("\r\n");
   assert.equal(csv.length, 21);

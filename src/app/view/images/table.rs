@@ -60,7 +60,7 @@ pub fn Rows(sorting: Sorting, ids: Memo<Vec<u32>>) -> impl IntoView {
         view! {
             <th
                 scope="col"
-                class="column"
+                class="of-score"
                 class:best=move || sorting.best.get() == c
                 aria-sort=move || sorting.state(order)
             >
@@ -134,7 +134,7 @@ fn Row(id: u32, sorting: Sorting) -> impl IntoView {
         let rank = move || own.with(|o| o.as_ref().and_then(|o| o.percentiles.get(c).copied()));
         let best = move || sorting.best.get() == c;
         view! {
-            <td class="column" class:best=best>
+            <td class="of-score" class:best=best>
                 <span class="value">{move || value().map_or_else(|| "–".into(), number)}</span>
                 <span
                     class="rank"
