@@ -67,10 +67,10 @@ pub fn percentile(p: f32) -> String {
 pub fn meaning(score: Score) -> &'static str {
     match score {
         Score::Denoising => {
-            "How far the gradient's lengths at twelve noise levels, the errors in taking noise away at each of them, and the energy drop, taken together, are from those of training images."
+            "How far the gradient's lengths at up to twelve noise levels, the errors in taking noise away at each of them, and the energy drop, taken together, are from those of training images."
         }
         Score::Profile => {
-            "How far the gradient's lengths at twelve noise levels, taken together, are from those of training images."
+            "How far the gradient's lengths at up to twelve noise levels, taken together, are from those of training images."
         }
         Score::Energy => {
             "The energy of the image itself: low where the model finds images likely. Plain images often score lower than real ones."

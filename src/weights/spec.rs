@@ -239,20 +239,12 @@ impl ModelSpec {
     /// A model by its name.
     pub fn named(name: &str) -> Option<Self> {
         let (method, network, noise) = match name {
-            "dcd-cifar" => (
-                Method::Dcd,
-                NetworkSpec::Denoiser {
-                    channels: vec![32, 64, 96],
-                    blocks: 1,
+            // The second begins from the weights of the first.
+            "dcd-cifar" | "da-ebm-cifar" => (
+                match name {
+                    "dcd-cifar" => Method::Dcd,
+                    _ => Method::DaEbm,
                 },
-                NoiseSpec::Ve {
-                    levels: 32,
-                    least: 0.01,
-                    most: 25.0,
-                },
-            ),
-            "da-ebm-cifar" => (
-                Method::DaEbm,
                 NetworkSpec::Denoiser {
                     channels: vec![32, 64, 96],
                     blocks: 1,
