@@ -17,37 +17,42 @@ struct Info {
 @group(0) @binding(4) var<storage, read_write> info: Info;
 @group(0) @binding(5) var<storage, read_write> result: array<f32>;
 
-fn record_output(layer: u32, unit: u32, value: vec4<f32>) {}
-fn record_slope(layer: u32, unit: u32, value: vec4<f32>) {}
-fn record_gate(layer: u32, unit: u32, value: vec4<f32>) {}
+fn record_output(layer: u32, unit: u32, q: u32, value: vec4<f32>) {}
+fn record_slope(layer: u32, unit: u32, q: u32, value: vec4<f32>) {}
+fn record_gate(layer: u32, unit: u32, q: u32, value: vec4<f32>) {}
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) t: u32) {
-    let first_row = 4u * group.x;
-    var x: vec4<f32>;
-    var y: vec4<f32>;
-    var level: vec4<u32>;
-    for (var i = 0u; i < 4u; i++) {
-        let row = min(first_row + i, info.rows - 1u);
+    let first_row = 4u * QUADS * party(group.x, t);
+    for (var r = 0u; r < 4u * QUADS; r++) {
+        let row = min(first_row + r, info.rows - 1u);
+        let q = r / 4u;
+        let i = r % 4u;
         var point = row;
         if info.each > 0u {
             point = row / info.each;
-            level[i] = row % info.each;
+            at[q].level[i] = row % info.each;
         } else {
-            level[i] = u32(labels[min(row, info.labels - 1u)]);
+            at[q].level[i] = u32(labels[min(row, info.labels - 1u)]);
         }
-        x[i] = points[2u * point];
-        y[i] = points[2u * point + 1u];
+        at[q].x[i] = points[2u * point];
+        at[q].y[i] = points[2u * point + 1u];
+        at[q].scale[i] = 1.0;
     }
-    let four = evaluate(t, x, y, level, vec4(1.0));
-    let row = first_row + t;
-    if t < 4u && row < info.rows {
+    evaluate(t);
+    for (var r = 0u; r < 4u * QUADS; r++) {
+        let row = first_row + r;
+        let q = r / 4u;
+        let i = r % 4u;
+        if !writes(t, r) || row >= info.rows {
+            continue;
+        }
         if GRADIENT {
-            result[3u * row] = four.energy[t];
-            result[3u * row + 1u] = four.grad_x[t];
-            result[3u * row + 2u] = four.grad_y[t];
+            result[3u * row] = at[q].energy[i];
+            result[3u * row + 1u] = at[q].grad_x[i];
+            result[3u * row + 2u] = at[q].grad_y[i];
         } else {
-            result[row] = four.energy[t];
+            result[row] = at[q].energy[i];
         }
     }
 }

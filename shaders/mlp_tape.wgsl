@@ -17,44 +17,46 @@ struct Info {
 
 var<private> first_row: u32;
 
-fn record(kind: u32, layer: u32, unit: u32, value: vec4<f32>) {
+fn record(kind: u32, layer: u32, unit: u32, q: u32, value: vec4<f32>) {
     for (var i = 0u; i < 4u; i++) {
-        let row = first_row + i;
+        let row = first_row + 4u * q + i;
         if row < info.rows {
             tape[((kind * DEPTH + layer) * info.rows + row) * WIDTH + unit] = value[i];
         }
     }
 }
 
-fn record_output(layer: u32, unit: u32, value: vec4<f32>) {
-    record(0u, layer, unit, value);
+fn record_output(layer: u32, unit: u32, q: u32, value: vec4<f32>) {
+    record(0u, layer, unit, q, value);
 }
 
-fn record_slope(layer: u32, unit: u32, value: vec4<f32>) {
-    record(1u, layer, unit, value);
+fn record_slope(layer: u32, unit: u32, q: u32, value: vec4<f32>) {
+    record(1u, layer, unit, q, value);
 }
 
-fn record_gate(layer: u32, unit: u32, value: vec4<f32>) {
-    record(2u, layer, unit, value);
+fn record_gate(layer: u32, unit: u32, q: u32, value: vec4<f32>) {
+    if LEVELS > 0u {
+        record(2u, layer, unit, q, value);
+    }
 }
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) t: u32) {
-    first_row = 4u * group.x;
-    var x: vec4<f32>;
-    var y: vec4<f32>;
-    var level: vec4<u32>;
-    var weight: vec4<f32>;
-    for (var i = 0u; i < 4u; i++) {
-        let row = min(first_row + i, info.rows - 1u);
-        x[i] = points[2u * row];
-        y[i] = points[2u * row + 1u];
-        level[i] = u32(marks[row].x);
-        weight[i] = marks[row].y;
+    first_row = 4u * QUADS * party(group.x, t);
+    for (var r = 0u; r < 4u * QUADS; r++) {
+        let row = min(first_row + r, info.rows - 1u);
+        let q = r / 4u;
+        let i = r % 4u;
+        at[q].x[i] = points[2u * row];
+        at[q].y[i] = points[2u * row + 1u];
+        at[q].level[i] = u32(marks[row].x);
+        at[q].scale[i] = marks[row].y;
     }
-    let four = evaluate(t, x, y, level, weight);
-    let row = first_row + t;
-    if t < 4u && row < info.rows {
-        tape[3u * DEPTH * info.rows * WIDTH + row] = four.energy[t];
+    evaluate(t);
+    for (var r = 0u; r < 4u * QUADS; r++) {
+        let row = first_row + r;
+        if writes(t, r) && row < info.rows {
+            tape[3u * DEPTH * info.rows * WIDTH + row] = at[r / 4u].energy[r % 4u];
+        }
     }
 }

@@ -49,6 +49,35 @@ pub enum Stream {
     Made = 37,
 }
 
+/// The draws of chains: at each transition d normals and a uniform for each chain of points with d
+/// numbers. Those of chain i at transition k start at element `d (k chains + i)` of the normals' stream, and
+/// are element `k chains + i` of the uniforms'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainDraws {
+    pub seed: u64,
+    /// Of the normals and of the uniforms.
+    pub streams: [Stream; 2],
+    pub step: u64,
+    pub transitions: usize,
+    /// Chains that have draws of their own; with one, its draws are everyone's.
+    pub chains: usize,
+}
+
+impl ChainDraws {
+    /// The normals of all transitions for points of `d` numbers, `[transitions, chains, d]`.
+    pub fn normals(&self, d: usize) -> Vec<f32> {
+        let count = self.transitions * self.chains * d;
+        Draws::new(self.seed, self.streams[0], self.step).normals(count)
+    }
+
+    /// The logarithms of the uniforms of all transitions, `[transitions, chains]`.
+    pub fn log_uniforms(&self) -> Vec<f32> {
+        let count = self.transitions * self.chains;
+        let uniforms = Draws::new(self.seed, self.streams[1], self.step).uniforms(count);
+        uniforms.into_iter().map(libm::logf).collect()
+    }
+}
+
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 

@@ -3,10 +3,12 @@
 
 mod agreement;
 mod closed_form;
+mod kernels;
 mod parity;
 mod shipped;
 
 use basin::engine::{CHECKS, Checkpoint, Train2d, self_test};
+use basin::kernel::set_software;
 use basin::protocol::Check;
 use burn::tensor::Device;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -32,6 +34,14 @@ async fn every_kernel_family_agrees_with_the_cpu() {
     let failed: Vec<&Check> = checks.iter().filter(|c| !c.passed()).collect();
     assert!(failed.is_empty(), "{failed:?}");
     assert_eq!(checks.len(), CHECKS);
+}
+
+#[wasm_bindgen_test]
+async fn kernels_agree_with_the_cpu_on_any_input() {
+    for software in [false, true] {
+        set_software(software);
+        kernels::agree(&webgpu().await, 256).await;
+    }
 }
 
 #[wasm_bindgen_test]

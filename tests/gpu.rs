@@ -3,11 +3,12 @@
 
 mod agreement;
 mod closed_form;
+mod kernels;
 mod parity;
 mod shipped;
 
 use basin::engine::{Checkpoint, Train2d, block_on, self_test};
-use basin::kernel::{Network, Program, What};
+use basin::kernel::{Network, Program, Shape, What, set_software};
 use basin::settings::{Key, METHODS};
 use burn::tensor::{Device, DeviceKind};
 use std::sync::OnceLock;
@@ -30,6 +31,15 @@ fn the_self_test_passes() {
         println!("{check:?}");
         assert!(check.passed(), "{check:?}");
     }
+}
+
+#[test]
+fn kernels_agree_with_the_cpu_on_any_input() {
+    block_on(kernels::agree(&gpu(), 256));
+    // Mesa takes long over the shape that is made for another software adapter.
+    set_software(true);
+    block_on(kernels::agree(&gpu(), 33));
+    set_software(false);
 }
 
 #[test]
@@ -108,8 +118,14 @@ fn shaders_are_valid_for_every_network() {
         What::Reduce,
     ];
     for network in networks {
-        for what in programs {
-            let text = Program { what, network }.text();
+        let shapes = [Shape::Tile, Shape::Lane(2), Shape::Lane(8)];
+        for (what, shape) in programs.iter().flat_map(|what| shapes.map(|s| (*what, s))) {
+            let text = Program {
+                what,
+                network,
+                shape,
+            }
+            .text();
             let module = naga::front::wgsl::parse_str(&text)
                 .unwrap_or_else(|e| panic!("{what:?}: {}", e.emit_to_string(&text)));
             naga::valid::Validator::new(

@@ -8,7 +8,8 @@
 use super::embedding::sinusoidal;
 use super::product::product;
 use super::{Activation, Architecture, Block, Energy, Layout, LevelEnergy, Trainable};
-use crate::kernel::{self, MlpKernels, mlp_kernels};
+use crate::kernel::{self, MlpKernels, Moved, mlp_kernels};
+use crate::rng::ChainDraws;
 use burn::tensor::{Gradients, Tensor, TensorData};
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -344,14 +345,14 @@ impl Energy for MlpAt {
         &self,
         x: &Tensor<2>,
         step: &Tensor<2>,
-        noise: &Tensor<3>,
+        draws: &ChainDraws,
         adjusted: bool,
-    ) -> Option<Tensor<3>> {
+    ) -> Option<Moved> {
         let kernels = self.net.kernels()?;
         let [n, _] = x.dims();
         let labels = self.labels().clone().reshape([-1, 1]).expand([n, 1]);
         let start = Tensor::cat(vec![x.clone(), labels, step.clone()], 1);
-        kernels.chains(&start, noise, adjusted)
+        kernels.chains(&start, draws, adjusted)
     }
 
     fn energy_and_grad(&self, x: Tensor<2>) -> (Tensor<1>, Tensor<2>) {

@@ -26,6 +26,8 @@ pub use network::{Blueprint, Inputs, Network, Pull, Pullback};
 pub use perceptron::Shape;
 pub use trainable::Trainable;
 
+use crate::kernel::Moved;
+use crate::rng::ChainDraws;
 use burn::tensor::Tensor;
 
 /// An unnormalised density of points with d numbers.
@@ -36,17 +38,16 @@ pub trait Energy {
     /// Energies `[n]` and their gradients ∂E/∂x `[n, d]`.
     fn energy_and_grad(&self, x: Tensor<2>) -> (Tensor<1>, Tensor<2>);
 
-    /// Places and acceptance `[k, n, d + 1]` after each of k transitions of Langevin dynamics from `x`
-    /// `[n, d]` with proposal deviations `step` `[n, 1]`, with the Metropolis test if `adjusted`.
-    /// `noise` `[k, n, d + 1]` holds normals and the logarithm of a uniform. `None` where no kernel
-    /// does this at once.
+    /// Chains after as many transitions of Langevin dynamics as there are draws for, one at least, from
+    /// `x` `[n, d]` with proposal deviations `step` `[n, 1]`, with the Metropolis test if `adjusted`.
+    /// `None` where no kernel does this at once.
     fn langevin(
         &self,
         _x: &Tensor<2>,
         _step: &Tensor<2>,
-        _noise: &Tensor<3>,
+        _draws: &ChainDraws,
         _adjusted: bool,
-    ) -> Option<Tensor<3>> {
+    ) -> Option<Moved> {
         None
     }
 }

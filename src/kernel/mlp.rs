@@ -6,7 +6,21 @@
 use super::cpu::CpuMlp;
 use super::gpu::GpuMlp;
 use super::network::Network;
+use crate::rng::ChainDraws;
 use burn::tensor::Tensor;
+
+/// Places of a chain's past that are kept, for drawing.
+pub const TAIL: usize = 8;
+
+/// Where chains are after some transitions.
+pub struct Moved {
+    /// `[n, d]` places.
+    pub x: Tensor<2>,
+    /// `[n, 1]` share of proposals accepted.
+    pub accepted: Tensor<2>,
+    /// Places after each of the last [`TAIL`] transitions, oldest first, `[at most TAIL, n, d]`.
+    pub trail: Tensor<3>,
+}
 
 /// The kernels of a network at its present weights.
 pub trait MlpKernels {
@@ -19,10 +33,9 @@ pub trait MlpKernels {
     /// Energies `[n]` and gradients `[n, 2]` of points `[n, 2]` with labels `[n]`, or `[1]` for all.
     fn energy_and_grad(&self, x: &Tensor<2>, labels: &Tensor<1>) -> Option<(Tensor<1>, Tensor<2>)>;
 
-    /// Places and acceptance `[k, n, 3]` after each of k transitions of Langevin dynamics, with the
-    /// Metropolis test if `adjusted`. `start` `[n, 4]` holds x, y, label and proposal deviation,
-    /// `noise` `[k, n, 3]` two normals and the logarithm of a uniform.
-    fn chains(&self, start: &Tensor<2>, noise: &Tensor<3>, adjusted: bool) -> Option<Tensor<3>>;
+    /// The chains after as many transitions of Langevin dynamics as there are draws for, one at least,
+    /// with the Metropolis test if `adjusted`. `start` `[n, 4]` holds x, y, label and proposal deviation.
+    fn chains(&self, start: &Tensor<2>, draws: &ChainDraws, adjusted: bool) -> Option<Moved>;
 
     /// The sum of `weight E(x, label)` over rows, and its gradient by the parameters; `x` is
     /// `[n, 2]`, `marks` `[n, 2]` holds label and weight.

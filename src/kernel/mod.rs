@@ -12,7 +12,7 @@ pub mod plan;
 mod plan_kernels;
 
 pub use cpu::silu;
-pub use gpu::{Program, What, on_gpu};
-pub use mlp::{MlpKernels, Tape, mlp_kernels};
+pub use gpu::{Program, Shape, What, on_gpu, set_software};
+pub use mlp::{MlpKernels, Moved, TAIL, Tape, mlp_kernels};
 pub use network::Network;
 pub use plan_kernels::{PlanKernels, Rule, plan_kernels};

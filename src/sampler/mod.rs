@@ -1,8 +1,8 @@
 //! Markov chains that leave exp(-E) invariant (MALA, HMC) or nearly so (ULA), and the mixture
 //! sampler that moves over noise levels.
 //!
-//! Invariant: a transition is a pure function of the chains and the noise given to it; all
-//! randomness is drawn on the host, so the same link replays the same chains on every backend.
+//! Invariant: a transition is a pure function of the chains and the noise given to it, whose words are
+//! the same wherever they are drawn, so the same link replays the same chains on every backend.
 //! A proposal whose energy is no number is rejected.
 
 mod ancestral;
@@ -12,13 +12,15 @@ mod mala;
 mod mixture;
 mod replica;
 
+pub use crate::kernel::{Moved, TAIL};
 pub use ancestral::{ancestral, ancestral_step, denoised, posterior_draw};
 pub use mixture::{Jump, JumpKind, Labelled, MixtureMoved, adapt, mixture_transition};
 pub use replica::exchange;
 
 use crate::energy::Energy;
-use crate::rng::{Draws, Stream};
+use crate::rng::{ChainDraws, Stream};
 use burn::tensor::{Device, Tensor, TensorData};
+use std::cell::OnceCell;
 
 /// A Markov kernel of the plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,68 +33,72 @@ pub enum Kernel {
     Hmc { leapfrog: usize },
 }
 
-/// The random input of `k` transitions of `n` chains of points with `d` numbers.
+/// The random input of transitions of `n` chains of points with `d` numbers: kernels draw it themselves.
 #[derive(Clone)]
 pub struct Noise {
-    /// `[k, n, d + 1]`: standard normals, and the logarithm of a uniform for the accept test.
-    draws: Tensor<3>,
+    draws: ChainDraws,
+    /// n and d.
+    shape: [usize; 2],
+    device: Device,
+    /// Normals `[k, n, d]` and logarithms of uniforms `[k, n, 1]`, made on first use.
+    drawn: OnceCell<[Tensor<3>; 2]>,
 }
 
 impl Noise {
     /// Draws for `k` transitions of `n` chains in `d` dimensions, keyed by (seed, streams, step).
     pub fn draw(
         seed: u64,
-        [normal, uniform]: [Stream; 2],
+        streams: [Stream; 2],
         step: u64,
         [k, n, d]: [usize; 3],
         device: &Device,
     ) -> Self {
-        let z = Draws::new(seed, normal, step).normals(k * n * d);
-        let u = Draws::new(seed, uniform, step).uniforms(k * n);
-        let draws: Vec<f32> = z
-            .chunks_exact(d)
-            .zip(u)
-            .flat_map(|(z, u)| z.iter().copied().chain([libm::logf(u)]))
-            .collect();
         Self {
-            draws: Tensor::from_data(TensorData::new(draws, [k, n, d + 1]), device),
+            draws: ChainDraws {
+                seed,
+                streams,
+                step,
+                transitions: k,
+                chains: n,
+            },
+            shape: [n, d],
+            device: device.clone(),
+            drawn: OnceCell::new(),
         }
     }
 
     /// The same draws, of one chain, for `n` chains.
     pub fn for_all(self, n: usize) -> Self {
         Self {
-            draws: self.draws.repeat_dim(1, n),
+            shape: [n, self.shape[1]],
+            drawn: OnceCell::new(),
+            ..self
         }
-    }
-
-    fn transitions(&self) -> usize {
-        self.draws.dims()[0]
     }
 
     /// Normals `[n, d]` and log uniforms `[n, 1]` of transition `i`.
     fn of(&self, i: usize) -> (Tensor<2>, Tensor<2>) {
-        let [_, n, width] = self.draws.dims();
-        let part = |columns: std::ops::Range<usize>| {
-            let count = columns.len();
-            let part = self.draws.clone().slice([i..i + 1, 0..n, columns]);
-            part.reshape([n, count])
-        };
-        (part(0..width - 1), part(width - 1..width))
+        let [n, d] = self.shape;
+        let ChainDraws {
+            transitions: k,
+            chains,
+            ..
+        } = self.draws;
+        let drawn = self.drawn.get_or_init(|| {
+            let table = |numbers: Vec<f32>, columns: usize| {
+                let data = TensorData::new(numbers, [k, chains, columns]);
+                Tensor::<3>::from_data(data, &self.device).expand([k, n, columns])
+            };
+            let draws = &self.draws;
+            [table(draws.normals(d), d), table(draws.log_uniforms(), 1)]
+        });
+        let [z, log_uniform] = drawn.each_ref().map(|table| {
+            let [_, _, columns] = table.dims();
+            let part = table.clone().slice([i..i + 1, 0..n, 0..columns]);
+            part.reshape([n, columns])
+        });
+        (z, log_uniform)
     }
-}
-
-/// Places of a chain's past that are kept, for drawing.
-pub const TAIL: usize = 8;
-
-/// Where chains are after some transitions.
-pub struct Moved {
-    /// `[n, d]` places.
-    pub x: Tensor<2>,
-    /// `[n, 1]` share of proposals accepted.
-    pub accepted: Tensor<2>,
-    /// Places after each of the last [`TAIL`] transitions, oldest first, `[at most TAIL, n, d]`.
-    pub trail: Tensor<3>,
 }
 
 /// Runs as many transitions as `noise` has draws for, one at least, from `x` `[n, d]` with proposal deviations
@@ -110,24 +116,7 @@ pub fn run(
         Kernel::Hmc { .. } => None,
     };
     let at_once = adjusted.and_then(|a| energy.langevin(&x, step, &noise.draws, a));
-    match at_once {
-        Some(path) => of_path(path),
-        None => one_by_one(kernel, energy, x, step, noise),
-    }
-}
-
-/// The outcome from places and acceptance after each transition, `[k, n, 3]`.
-fn of_path(path: Tensor<3>) -> Moved {
-    let [k, n, _] = path.dims();
-    Moved {
-        x: path.clone().slice([k - 1..k, 0..n, 0..2]).reshape([n, 2]),
-        accepted: path
-            .clone()
-            .slice([0..k, 0..n, 2..3])
-            .mean_dim(0)
-            .reshape([n, 1]),
-        trail: path.slice([k.saturating_sub(TAIL)..k, 0..n, 0..2]),
-    }
+    at_once.unwrap_or_else(|| one_by_one(kernel, energy, x, step, noise))
 }
 
 fn one_by_one(
@@ -137,7 +126,7 @@ fn one_by_one(
     step: &Tensor<2>,
     noise: &Noise,
 ) -> Moved {
-    let k = noise.transitions();
+    let k = noise.draws.transitions;
     let mut state = State::at(energy, x);
     let mut accepted = step.zeros_like();
     let mut trail = Vec::with_capacity(TAIL);

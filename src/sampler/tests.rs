@@ -4,6 +4,7 @@ use crate::energy::{
     Activation, Architecture, GaussianMixture, LevelEnergy, Mlp, membership_of,
     membership_of_labels,
 };
+use crate::rng::Draws;
 
 const STREAMS: [Stream; 2] = [Stream::Proposal, Stream::Accept];
 
@@ -306,8 +307,7 @@ fn a_kernel_moves_chains_as_single_steps_do() {
     let (x, step) = (normals(n, 1.5, 2, &device), constant(n, 0.4, &device));
     let noise = Noise::draw(6, STREAMS, 0, [12, n, 2], &device);
     for (kernel, adjusted) in [(Kernel::Mala, true), (Kernel::Ula, false)] {
-        let path = energy.langevin(&x, &step, &noise.draws, adjusted);
-        let at_once = of_path(path.unwrap());
+        let at_once = energy.langevin(&x, &step, &noise.draws, adjusted).unwrap();
         let single = one_by_one(kernel, &energy, x.clone(), &step, &noise);
         for (a, b) in [
             (values(at_once.trail), values(single.trail)),

@@ -4,6 +4,7 @@
 //! `timestamp-query` on the web).
 
 use crate::engine::CHECKS;
+use crate::kernel;
 use crate::protocol::{Backend, Lab, WhyCpu};
 use crate::worker::post;
 use burn::tensor::Device;
@@ -144,10 +145,12 @@ async fn ask() -> Result<Opened, WhyCpu> {
             post::fault(&message);
         }));
     let adapter = describe(&setup.device);
+    let software = info.device_type == DeviceType::Cpu || adapter.contains("swiftshader");
+    kernel::set_software(software);
     let lab = Lab {
         backend: Backend::WebGpu,
         why_cpu: None,
-        software: info.device_type == DeviceType::Cpu || adapter.contains("swiftshader"),
+        software,
         adapter,
         facts,
         checks: Vec::new(),

@@ -7,7 +7,8 @@ use super::product::{LANES, Lanes};
 use super::tape::Sums;
 use super::tile::{Points, Tile, Weights};
 use super::{arch, numbers, tensor};
-use crate::kernel::{MlpKernels, Network, Tape};
+use crate::kernel::{MlpKernels, Moved, Network, TAIL, Tape};
+use crate::rng::ChainDraws;
 use burn::tensor::{Device, Tensor};
 use pulp::{Simd, WithSimd};
 
@@ -78,15 +79,20 @@ impl MlpKernels for CpuMlp {
         ))
     }
 
-    fn chains(&self, start: &Tensor<2>, noise: &Tensor<3>, adjusted: bool) -> Option<Tensor<3>> {
-        let [k, n, _] = noise.dims();
-        let path = arch().dispatch(Chains {
+    fn chains(&self, start: &Tensor<2>, draws: &ChainDraws, adjusted: bool) -> Option<Moved> {
+        let [n, _] = start.dims();
+        let tail = draws.transitions.min(TAIL);
+        let ends = arch().dispatch(Chains {
             weights: &self.weights,
             start: &numbers(start)?,
-            noise: &numbers(noise)?,
+            draws,
             adjusted,
         });
-        Some(tensor(path, [k, n, 3], &self.device))
+        Some(Moved {
+            x: tensor(ends.places, [n, 2], &self.device),
+            accepted: tensor(ends.accepted, [n, 1], &self.device),
+            trail: tensor(ends.trail, [tail, n, 2], &self.device),
+        })
     }
 
     fn tape(&self, x: &Tensor<2>, marks: &Tensor<2>) -> Option<Tape> {
@@ -190,21 +196,41 @@ impl WithSimd for Evaluate<'_> {
 
 struct Chains<'a> {
     weights: &'a Weights,
+    /// `[n, 4]`
     start: &'a [f32],
-    noise: &'a [f32],
+    draws: &'a ChainDraws,
     adjusted: bool,
 }
 
+/// Where chains are: `[n, 2]`, `[n]` and `[at most TAIL, n, 2]`.
+struct Ends {
+    places: Vec<f32>,
+    accepted: Vec<f32>,
+    trail: Vec<f32>,
+}
+
 impl WithSimd for Chains<'_> {
-    type Output = Vec<f32>;
+    type Output = Ends;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
+    fn with_simd<S: Simd>(self, simd: S) -> Ends {
         let n = self.start.len() / 4;
-        let mut path = vec![0.0; self.noise.len()];
+        let ChainDraws {
+            transitions,
+            chains,
+            ..
+        } = *self.draws;
+        let (normals, log_uniforms) = (self.draws.normals(2), self.draws.log_uniforms());
+        let tail = transitions.min(TAIL);
+        let mut ends = Ends {
+            places: Vec::with_capacity(2 * n),
+            accepted: Vec::with_capacity(n),
+            trail: vec![0.0; tail * 2 * n],
+        };
         let mut tile = Tile::new(self.weights);
         for first in (0..n).step_by(LANES) {
             let row: [usize; LANES] = std::array::from_fn(|i| (first + i).min(n - 1));
+            let lanes = LANES.min(n - first);
             let start = |column: usize| row.map(|r| self.start[4 * r + column]);
             let step = start(3);
             let mut here = Points {
@@ -213,10 +239,11 @@ impl WithSimd for Chains<'_> {
             };
             tile.set_levels(&start(2).map(|t| t as usize));
             let (mut energy, mut slope) = tile.evaluate(simd, &here);
-            let transitions = self.noise.chunks_exact(3 * n);
-            for (noise, path) in transitions.zip(path.chunks_exact_mut(3 * n)) {
-                let draw = |column: usize| row.map(|r| noise[3 * r + column]);
-                let (zx, zy, log_uniform) = (draw(0), draw(1), draw(2));
+            let mut accepted = [0.0; LANES];
+            for k in 0..transitions {
+                let draw = row.map(|r| k * chains + r % chains);
+                let zx: Lanes = draw.map(|d| normals[2 * d]);
+                let zy: Lanes = draw.map(|d| normals[2 * d + 1]);
                 let there = Points {
                     x: propose(&here.x, &slope.x, &step, &zx),
                     y: propose(&here.y, &slope.y, &step, &zy),
@@ -229,20 +256,24 @@ impl WithSimd for Chains<'_> {
                         + 0.5 * (zx[i] * zx[i] + zy[i] * zy[i])
                         - 0.5 * (back_x * back_x + back_y * back_y);
                     // A comparison with what is no number is false, which rejects.
-                    let accept = !self.adjusted || log_uniform[i] < log_ratio;
-                    if accept {
+                    if !self.adjusted || log_uniforms[draw[i]] < log_ratio {
                         (here.x[i], here.y[i]) = (there.x[i], there.y[i]);
                         (slope.x[i], slope.y[i]) = (new_slope.x[i], new_slope.y[i]);
                         energy[i] = new_energy[i];
-                    }
-                    if first + i < n {
-                        let place = [here.x[i], here.y[i], f32::from(u8::from(accept))];
-                        path[3 * row[i]..][..3].copy_from_slice(&place);
+                        accepted[i] += 1.0;
                     }
                 }
+                if let Some(kept) = (k + tail).checked_sub(transitions) {
+                    let places = &mut ends.trail[2 * (kept * n + first)..][..2 * lanes];
+                    places.copy_from_slice(&here.interleaved()[..2 * lanes]);
+                }
             }
+            ends.places.extend(&here.interleaved()[..2 * lanes]);
+            let shares = accepted[..lanes].iter();
+            ends.accepted
+                .extend(shares.map(|count| count / transitions as f32));
         }
-        path
+        ends
     }
 }
 

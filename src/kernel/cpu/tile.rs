@@ -59,6 +59,20 @@ pub struct Points {
     pub y: Lanes,
 }
 
+impl Points {
+    /// x and y in turn.
+    #[inline(always)]
+    pub fn interleaved(&self) -> [f32; 2 * LANES] {
+        std::array::from_fn(|i| {
+            if i % 2 == 0 {
+                self.x[i / 2]
+            } else {
+                self.y[i / 2]
+            }
+        })
+    }
+}
+
 /// What the way through a network leaves behind for the way back, layer by layer, `[depth, width]`.
 pub struct Tile<'a> {
     weights: &'a Weights,

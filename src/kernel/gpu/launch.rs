@@ -9,11 +9,11 @@ use burn::cubecl::CubeCount;
 use burn::cubecl::server::KernelArguments;
 use burn::tensor::{DType, Shape, Tensor};
 
-/// Invocations of a workgroup, in every kernel here.
-pub(super) const THREADS: u32 = 64;
-
 /// Whether this build's devices compile WGSL: those that `vulkan` brings in do not.
 const WGSL: bool = !cfg!(feature = "vulkan");
+
+/// Most workgroups of a launch, on every device.
+pub(super) const GROUPS: usize = 65_535;
 
 /// Whether a tensor is on a GPU.
 pub fn on_gpu<const D: usize>(tensor: &Tensor<D>) -> bool {
@@ -27,38 +27,49 @@ pub(super) fn buffer<const D: usize>(tensor: &Tensor<D>) -> Option<CubeTensor> {
     (WGSL && tensor.dtype == DType::F32).then(|| into_contiguous(tensor))
 }
 
-/// Runs `groups` workgroups with `inputs`, then the words of `info`, then the output bound in that
-/// order, and returns the output.
-pub(super) fn launch<const D: usize>(
-    kernel: impl KernelSource,
-    groups: usize,
-    inputs: &[&CubeTensor],
-    info: &[u32],
-    shape: [usize; D],
-) -> Tensor<D> {
-    let first = inputs[0];
-    let client = &first.client;
-    let shape = Shape::from(shape);
-    let output = CubeTensor::new_contiguous(
-        client.clone(),
-        first.device.clone(),
-        shape.clone(),
-        client.empty(shape.num_elements() * size_of::<f32>()),
+/// A buffer for `numbers` values beside another, with nothing in it.
+pub(super) fn empty(beside: &CubeTensor, numbers: usize) -> CubeTensor {
+    CubeTensor::new_contiguous(
+        beside.client.clone(),
+        beside.device.clone(),
+        Shape::from([numbers]),
+        beside.client.empty(numbers * size_of::<f32>()),
         DType::F32,
-    );
-    let words: Vec<u8> = info.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let info = client.create_from_slice(&words);
-    let arguments = inputs
+    )
+}
+
+/// The tensor of a buffer.
+pub(super) fn tensor<const D: usize>(buffer: CubeTensor, shape: [usize; D]) -> Tensor<D> {
+    Tensor::<1>::from_primitive::<Cube>(buffer).reshape(shape)
+}
+
+/// A buffer of words beside another.
+pub(super) fn words(beside: &CubeTensor, words: &[u32]) -> CubeTensor {
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    CubeTensor::new_contiguous(
+        beside.client.clone(),
+        beside.device.clone(),
+        Shape::from([words.len()]),
+        beside.client.create_from_slice(&bytes),
+        DType::U32,
+    )
+}
+
+/// Runs `groups` workgroups, of `threads` invocations, with `buffers` bound in their order.
+pub(super) fn launch(
+    kernel: impl KernelSource,
+    threads: usize,
+    groups: usize,
+    buffers: &[&CubeTensor],
+) {
+    let arguments = buffers
         .iter()
-        .fold(KernelArguments::new(), |arguments, input| {
-            arguments.with_buffer(input.handle.clone().binding())
-        })
-        .with_buffer(info.binding())
-        .with_buffer(output.handle.clone().binding());
-    client.launch(
-        Box::new(SourceKernel::new(kernel, CubeDim::new_1d(THREADS))),
+        .fold(KernelArguments::new(), |arguments, buffer| {
+            arguments.with_buffer(buffer.handle.clone().binding())
+        });
+    buffers[0].client.launch(
+        Box::new(SourceKernel::new(kernel, CubeDim::new_1d(threads as u32))),
         CubeCount::Static(groups as u32, 1, 1),
         arguments,
     );
-    Tensor::from_primitive::<Cube>(output)
 }

@@ -1,83 +1,25 @@
 //! The kernels of an MLP on a GPU.
 //!
-//! Invariant: a network whose four points do not fit the workgroup memory of the device has no
-//! kernels.
+//! Invariant: a network whose quad of points does not fit the workgroup memory of the device has no
+//! kernels, nor has a batch of more workgroups than a launch may have.
 
-use super::launch::{THREADS, buffer, launch};
-use crate::kernel::{MlpKernels, Network, Tape};
-use burn::backend::wgpu::{CubeTensor, KernelSource, SourceTemplate};
-use burn::cubecl::prelude::KernelId;
+use super::adapter::software;
+use super::launch::{GROUPS, buffer, empty, launch, tensor, words};
+use super::program::{Program, QUAD, Shape, What};
+use crate::kernel::{MlpKernels, Moved, Network, TAIL, Tape};
+use crate::rng::ChainDraws;
+use burn::backend::wgpu::CubeTensor;
 use burn::tensor::Tensor;
 
-/// Points of a workgroup.
-const POINTS: usize = 4;
+/// Invocations of a workgroup that reduces.
+const REDUCERS: usize = 64;
 
-/// A kernel, as it is compiled for a network.
-#[derive(Clone, Copy, Debug)]
-pub struct Program {
-    pub what: What,
-    pub network: Network,
-}
-
-/// What a kernel computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum What {
-    Energy,
-    Gradient,
-    Chains,
-    Tape,
-    Reduce,
-}
-
-impl Program {
-    /// The shader: constants of the network, then the files that build on them.
-    pub fn text(&self) -> String {
-        let n = &self.network;
-        let prelude = format!(
-            "const WIDTH = {}u;\nconst DEPTH = {}u;\nconst LEVELS = {}u;\nconst ACTIVATION = {}u;\n\
-             const CONFINEMENT = f32({:?});\nconst GRADIENT = {};\n",
-            n.width,
-            n.depth,
-            n.levels,
-            n.activation,
-            n.confinement,
-            self.what != What::Energy
-        );
-        let mlp = include_str!("../../../shaders/mlp.wgsl");
-        let parts = match self.what {
-            What::Energy | What::Gradient => {
-                [mlp, include_str!("../../../shaders/mlp_energy.wgsl")]
-            }
-            What::Chains => [mlp, include_str!("../../../shaders/mlp_chains.wgsl")],
-            What::Tape => [mlp, include_str!("../../../shaders/mlp_tape.wgsl")],
-            What::Reduce => ["", include_str!("../../../shaders/mlp_reduce.wgsl")],
-        };
-        prelude + &parts.concat()
-    }
-}
-
-impl KernelSource for Program {
-    fn source(&self) -> SourceTemplate {
-        SourceTemplate::new(self.text())
-    }
-
-    fn id(&self) -> KernelId {
-        let n = &self.network;
-        let shape = (n.width, n.depth, n.levels, n.activation);
-        KernelId::new::<Self>().info((self.what, shape, n.confinement.to_bits()))
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
-}
-
-/// Bytes of workgroup memory of a kernel: the arrays of `shaders/mlp.wgsl`, and a word for a loop's
-/// bound.
+/// Bytes of workgroup memory of a kernel whose workgroups are parties: the arrays of
+/// `shaders/mlp_tile.wgsl`, and two words for a loop's bounds.
 fn workgroup_bytes(network: &Network) -> usize {
-    let points = size_of::<[f32; POINTS]>();
-    let vectors = network.depth * network.width + network.width + 3 * THREADS as usize;
-    vectors * points + size_of::<u32>()
+    let quad = size_of::<[f32; QUAD]>();
+    let vectors = network.depth * network.width + network.width + 3 * Shape::Tile.threads();
+    vectors * quad + 2 * size_of::<u32>()
 }
 
 /// The kernels of a network at its present weights.
@@ -108,11 +50,42 @@ impl GpuMlp {
         })
     }
 
-    fn program(&self, what: What) -> Program {
-        Program {
+    /// The shape for a batch of `rows` points.
+    fn shape(&self, rows: usize) -> Shape {
+        match software() {
+            true => Shape::software(self.network.width, rows),
+            false => Shape::Tile,
+        }
+    }
+
+    /// Runs a kernel that evaluates `rows` points, with the four buffers of its own, once for each of
+    /// `infos`, which takes the place of the third of them. `None` if the rows are too many.
+    fn evaluate(
+        &self,
+        what: What,
+        rows: usize,
+        [first, second, last]: [&CubeTensor; 3],
+        infos: impl IntoIterator<Item = Vec<u32>>,
+    ) -> Option<()> {
+        let shape = self.shape(rows);
+        let groups = rows.div_ceil(shape.points());
+        if groups > GROUPS {
+            return None;
+        }
+        let program = Program {
             what,
             network: self.network,
+            shape,
+        };
+        let kept = groups * shape.points() * self.network.depth * self.network.width;
+        let scratch = (shape != Shape::Tile).then(|| empty(&self.weights, kept));
+        for info in infos {
+            let info = words(&self.weights, &info);
+            let buffers = [&self.weights, &self.gates, first, second, &info, last];
+            let buffers: Vec<_> = buffers.into_iter().chain(&scratch).collect();
+            launch(program, shape.threads(), groups, &buffers);
         }
+        Some(())
     }
 
     fn run_energy<const D: usize>(
@@ -130,13 +103,10 @@ impl GpuMlp {
             What::Energy
         };
         let info = [rows, labels.dims()[0], each].map(|v| v as u32);
-        Some(launch(
-            self.program(what),
-            rows.div_ceil(POINTS),
-            &[&self.weights, &self.gates, &buffer(x)?, &buffer(labels)?],
-            &info,
-            shape,
-        ))
+        let found = empty(&self.weights, shape.iter().product());
+        let own = [&buffer(x)?, &buffer(labels)?, &found];
+        self.evaluate(what, rows, own, [info.to_vec()])?;
+        Some(tensor(found, shape))
     }
 }
 
@@ -160,15 +130,36 @@ impl MlpKernels for GpuMlp {
         Some((energy, both.slice([0..n, 1..3])))
     }
 
-    fn chains(&self, start: &Tensor<2>, noise: &Tensor<3>, adjusted: bool) -> Option<Tensor<3>> {
-        let [k, n, _] = noise.dims();
-        Some(launch(
-            self.program(What::Chains),
-            n.div_ceil(POINTS),
-            &[&self.weights, &self.gates, &buffer(start)?, &buffer(noise)?],
-            &[n as u32, k as u32, u32::from(adjusted)],
-            [k, n, 3],
-        ))
+    fn chains(&self, start: &Tensor<2>, draws: &ChainDraws, adjusted: bool) -> Option<Moved> {
+        let [n, _] = start.dims();
+        let k = draws.transitions;
+        let tail = k.min(TAIL);
+        let found = empty(&self.weights, 3 * n + 2 * n * tail);
+        let carried = empty(&self.weights, 4 * n);
+        let ChainDraws {
+            seed,
+            streams: [normal, uniform],
+            step,
+            chains,
+            ..
+        } = *draws;
+        let halves = |v: u64| [v as u32, (v >> 32) as u32];
+        let stretch = |done: usize, count: usize| {
+            let counts = [n, done, count, k, k - tail].map(|v| v as u32);
+            let kind = [u32::from(adjusted), chains as u32];
+            let streams = [normal as u32, uniform as u32];
+            [&counts[..], &kind, &streams, &halves(step), &halves(seed)].concat()
+        };
+        let own = [&buffer(start)?, &carried, &found];
+        self.evaluate(What::Chains, n, own, [stretch(0, k)])?;
+        let found: Tensor<1> = tensor(found, [3 * n + 2 * n * tail]);
+        Some(Moved {
+            x: found.clone().slice(0..2 * n).reshape([n, 2]),
+            accepted: found.clone().slice(2 * n..3 * n).reshape([n, 1]),
+            trail: found
+                .slice(3 * n..3 * n + 2 * n * tail)
+                .reshape([tail, n, 2]),
+        })
     }
 
     fn tape(&self, x: &Tensor<2>, marks: &Tensor<2>) -> Option<Tape> {
@@ -180,23 +171,24 @@ impl MlpKernels for GpuMlp {
         } = self.network;
         let [rows, _] = x.dims();
         let (x, marks) = (buffer(x)?, buffer(marks)?);
-        let tape: Tensor<1> = launch(
-            self.program(What::Tape),
-            rows.div_ceil(POINTS),
-            &[&self.weights, &self.gates, &x, &marks],
-            &[rows as u32],
-            [3 * depth * rows * width + rows],
-        );
+        let info = vec![rows as u32];
+        let tape = empty(&self.weights, 3 * depth * rows * width + rows);
+        self.evaluate(What::Tape, rows, [&x, &marks, &tape], [info.clone()])?;
         let plain = self.network.plain_parameters();
         let gates = depth * levels * width;
         let entries = plain + gates + 1;
-        let found: Tensor<1> = launch(
-            self.program(What::Reduce),
-            entries.div_ceil(THREADS as usize),
-            &[&buffer(&tape)?, &x, &marks],
-            &[rows as u32],
-            [entries],
+        let found = empty(&self.weights, entries);
+        launch(
+            Program {
+                what: What::Reduce,
+                network: self.network,
+                shape: Shape::Tile,
+            },
+            REDUCERS,
+            entries.div_ceil(REDUCERS),
+            &[&tape, &x, &marks, &words(&self.weights, &info), &found],
         );
+        let found: Tensor<1> = tensor(found, [entries]);
         Some(Tape {
             sum: found.clone().slice(plain + gates..entries),
             layers: found.clone().slice(0..plain),

@@ -1,8 +1,11 @@
-//! Kernels in WGSL on the buffers of burn's tensors.
+//! Kernels for tensors on a GPU, in WGSL.
 
+mod adapter;
 mod launch;
 mod mlp;
+mod program;
 
+pub use adapter::set_software;
 pub use launch::on_gpu;
 pub(super) use mlp::GpuMlp;
-pub use mlp::{Program, What};
+pub use program::{Program, Shape, What};
