@@ -3,8 +3,8 @@
 //
 // Contract: a stretch of the chains' transitions, those from `info.done` on. Row i of `start` has (x, y,
 // label, proposal deviation) of chain i. After the last stretch `result` holds the places `[chains, 2]`,
-// the share of proposals accepted `[chains]`, and the places after each transition from number
-// `info.trail` on, `[.., chains, 2]`. `carried` `[chains]` holds energy, gradient and the number of
+// from `info.accepted` on the share of proposals accepted `[chains]`, and from `info.trail` on the places
+// after each transition from number `info.kept` on, `[.., chains, 2]`. `carried` `[chains]` holds energy, gradient and the number of
 // proposals accepted from one stretch to the next. A proposal whose energy is no number is rejected
 // under the test.
 
@@ -15,6 +15,9 @@ struct Info {
     transitions: u32,
     all: u32,
     // The first transition whose places are kept.
+    kept: u32,
+    // First entries of the shares and of the places that are kept in the result.
+    accepted: u32,
     trail: u32,
     // 1 for the Metropolis test, 0 to accept everything.
     adjusted: u32,
@@ -119,15 +122,15 @@ fn write(q: u32, p: u32, t: u32, k: u32, last: bool) {
         if !writes(t, i) || row >= info.chains {
             continue;
         }
-        if k >= info.trail {
-            let place = 3u * info.chains + 2u * ((k - info.trail) * info.chains + row);
+        if k >= info.kept {
+            let place = info.trail + 2u * ((k - info.kept) * info.chains + row);
             result[place] = c.x[i];
             result[place + 1u] = c.y[i];
         }
         if last {
             result[2u * row] = c.x[i];
             result[2u * row + 1u] = c.y[i];
-            result[2u * info.chains + row] = c.accepted[i] / f32(info.all);
+            result[info.accepted + row] = c.accepted[i] / f32(info.all);
             carried[row] = vec4(c.energy[i], c.grad_x[i], c.grad_y[i], c.accepted[i]);
         }
     }

@@ -1,19 +1,26 @@
 // Forward and backward pass of weighted rows, with all that a parameter gradient needs written
 // down; `mlp_reduce.wgsl` adds it up.
 //
-// Contract: `tape` holds, for each layer, row and unit, the layer's output, the gradient by what
-// enters its activation before the gate of the first layer, and the gradient by its gate, all
-// three times the row's weight but the first: `[3, DEPTH, rows, WIDTH]`; then the rows' energies.
+// Contract: another file defines `load`, which gives a row's point, label and weight. `tape` gets, for
+// each layer, row and unit, the layer's output, the gradient by what enters its activation before the
+// gate of the first layer, and the gradient by its gate, all three times the row's weight but the
+// first: `[3, DEPTH, rows, WIDTH]`; then `[rows, 5]` with energy, x, y, label and weight.
+
+@group(0) @binding(OWN) var<storage, read_write> info: Info;
+@group(0) @binding(OWN + 1) var<storage, read_write> tape: array<f32>;
 
 struct Info {
     rows: u32,
+    // Those of the first batch, where there are two.
+    first: u32,
 }
 
-@group(0) @binding(2) var<storage, read_write> points: array<f32>;
-// Label and weight of each row.
-@group(0) @binding(3) var<storage, read_write> marks: array<vec2<f32>>;
-@group(0) @binding(4) var<storage, read_write> info: Info;
-@group(0) @binding(5) var<storage, read_write> tape: array<f32>;
+struct Row {
+    x: f32,
+    y: f32,
+    level: u32,
+    weight: f32,
+}
 
 var<private> first_row: u32;
 
@@ -44,19 +51,27 @@ fn record_gate(layer: u32, unit: u32, q: u32, value: vec4<f32>) {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) t: u32) {
     first_row = 4u * QUADS * party(group.x, t);
     for (var r = 0u; r < 4u * QUADS; r++) {
-        let row = min(first_row + r, info.rows - 1u);
+        let row = load(min(first_row + r, info.rows - 1u));
         let q = r / 4u;
         let i = r % 4u;
-        at[q].x[i] = points[2u * row];
-        at[q].y[i] = points[2u * row + 1u];
-        at[q].level[i] = u32(marks[row].x);
-        at[q].scale[i] = marks[row].y;
+        at[q].x[i] = row.x;
+        at[q].y[i] = row.y;
+        at[q].level[i] = row.level;
+        at[q].scale[i] = row.weight;
     }
     evaluate(t);
     for (var r = 0u; r < 4u * QUADS; r++) {
         let row = first_row + r;
-        if writes(t, r) && row < info.rows {
-            tape[3u * DEPTH * info.rows * WIDTH + row] = at[r / 4u].energy[r % 4u];
+        if !writes(t, r) || row >= info.rows {
+            continue;
         }
+        let q = r / 4u;
+        let i = r % 4u;
+        let place = 3u * DEPTH * info.rows * WIDTH + 5u * row;
+        tape[place] = at[q].energy[i];
+        tape[place + 1u] = at[q].x[i];
+        tape[place + 2u] = at[q].y[i];
+        tape[place + 3u] = f32(at[q].level[i]);
+        tape[place + 4u] = at[q].scale[i];
     }
 }

@@ -5,6 +5,7 @@
 //! events, so a recorded stream of them replays a run.
 
 mod images;
+mod timing;
 
 pub use crate::settings::Clock;
 use crate::settings::Settings;
@@ -13,6 +14,7 @@ pub use images::{
     Scored, Seen,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+pub use timing::{Subject, Timing};
 
 /// What the page asks of the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +50,8 @@ pub enum Command {
     LoseDevice,
     /// Run the self-test again.
     SelfTest,
+    /// Time something once.
+    Time(Subject),
     /// What the lanes of a worker keep step by.
     Clock(Clock),
     /// The page is hidden (true) or visible again: a hidden page is not drawn.
@@ -145,6 +149,7 @@ pub enum Event {
     Fault {
         message: String,
     },
+    Timed(Timing),
     Images(ImageEvent),
 }
 

@@ -115,6 +115,18 @@ impl Draws {
         Self { seed, stream, step }
     }
 
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    pub fn stream(&self) -> Stream {
+        self.stream
+    }
+
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
     fn block(&self, block: u32) -> [u32; 4] {
         let counter = [
             block,

@@ -10,6 +10,7 @@ mod shipped;
 use basin::engine::{CHECKS, Checkpoint, Train2d, self_test};
 use basin::kernel::set_software;
 use basin::protocol::Check;
+use basin::settings::{Key, Preset, Size};
 use burn::tensor::Device;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -74,6 +75,53 @@ async fn the_wasm_cpu_gives_the_golden_run() {
 #[wasm_bindgen_test]
 async fn webgpu_gives_the_golden_run() {
     parity::compare(&parity::measure(webgpu().await).await, 1e-4);
+}
+
+#[wasm_bindgen_test]
+async fn kernels_change_nothing_about_a_run() {
+    parity::kernels_change_nothing(&Device::flex()).await;
+}
+
+/// Dispatches since the page began, once asked for.
+fn dispatches() -> f64 {
+    const COUNT: &str = "
+        if (self.dispatches === undefined) {
+            self.dispatches = 0;
+            const pass = GPUComputePassEncoder.prototype;
+            for (const name of ['dispatchWorkgroups', 'dispatchWorkgroupsIndirect']) {
+                const dispatch = pass[name];
+                pass[name] = function (...size) {
+                    self.dispatches += 1;
+                    return dispatch.apply(this, size);
+                };
+            }
+        }
+        self.dispatches";
+    js_sys::eval(COUNT).unwrap().as_f64().unwrap()
+}
+
+#[wasm_bindgen_test]
+async fn an_iteration_of_da_ebm_takes_few_dispatches() {
+    let preset = Preset::of("four-rings", "da-ebm", Size::Standard).unwrap();
+    let mut s = preset.settings();
+    for (key, text) in [
+        (Key::Width, "16"),
+        (Key::Chains, "64"),
+        (Key::Buffer, "256"),
+    ] {
+        s.set_text(key, text).unwrap();
+    }
+    let mut run = Train2d::new(s, webgpu().await).unwrap();
+    run.advance(2).await.unwrap();
+    let mut counts = Vec::new();
+    for iterations in [1, 11] {
+        let before = dispatches();
+        run.advance(iterations).await.unwrap();
+        counts.push(dispatches() - before);
+    }
+    let each = (counts[1] - counts[0]) / 10.0;
+    // Twelve, and the draw of labels.
+    assert!(each > 1.0 && each <= 13.0, "{each} dispatches: {counts:?}");
 }
 
 #[wasm_bindgen_test]

@@ -75,6 +75,11 @@ fn the_cpu_gives_the_golden_run() {
 }
 
 #[test]
+fn kernels_change_nothing_about_a_run() {
+    block_on(parity::kernels_change_nothing(&Device::flex()));
+}
+
+#[test]
 #[ignore = "prints tests/golden/run.json anew"]
 fn print_golden() {
     println!(

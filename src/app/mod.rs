@@ -12,6 +12,7 @@ pub mod outlying;
 pub mod run;
 pub mod scale;
 pub mod score_table;
+pub mod timings;
 pub mod words;
 
 #[cfg(feature = "page")]

@@ -5,7 +5,7 @@
 
 use super::history::{History, Row};
 use super::words;
-use crate::protocol::{Backend, Comparison, Event, Lab, Probe, Report, Started, WhyCpu};
+use crate::protocol::{Backend, Comparison, Event, Lab, Probe, Report, Started, Timing, WhyCpu};
 use crate::settings::Settings;
 use std::collections::VecDeque;
 
@@ -42,6 +42,8 @@ pub struct Run {
     pub probe: Option<Probe>,
     /// The run as a file, some seconds old; a new worker goes on from it.
     pub checkpoint: Option<Vec<u8>>,
+    /// What was timed, oldest first.
+    pub timings: Vec<Timing>,
 }
 
 /// What an event asks of the page.
@@ -100,6 +102,10 @@ impl Run {
             Event::Comparison(comparison) => {
                 self.comparing &= comparison.steps < comparison.target;
                 self.comparison = Some(*comparison);
+                None
+            }
+            Event::Timed(timing) => {
+                self.timings.push(timing);
                 None
             }
             Event::Probe(probe) => {

@@ -7,9 +7,10 @@
 
 use super::embedding::sinusoidal;
 use super::product::product;
+use super::trainable::Batch;
 use super::{Activation, Architecture, Block, Energy, Layout, LevelEnergy, Trainable};
-use crate::kernel::{self, MlpKernels, Moved, mlp_kernels};
-use crate::rng::ChainDraws;
+use crate::kernel::{self, MlpKernels, Moved, Seats, mlp_kernels};
+use crate::rng::{ChainDraws, Draws};
 use burn::tensor::{Gradients, Tensor, TensorData};
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -29,12 +30,24 @@ struct Parts {
     blocks: OnceCell<Vec<Tensor<2>>>,
     /// Gates per layer, `[levels, width]`.
     gates: OnceCell<Vec<Tensor<2>>>,
-    kernels: OnceCell<Option<Box<dyn MlpKernels>>>,
+    kernels: Kernels,
 }
+
+/// The kernels of a network, once they were asked for; `None` where there are none.
+type Kernels = OnceCell<Option<Box<dyn MlpKernels>>>;
 
 impl Mlp {
     /// A view of the flat buffer `[parameters]`.
     pub fn new(architecture: &Architecture, flat: &Tensor<1>) -> Self {
+        Self::view(architecture, flat, OnceCell::new())
+    }
+
+    /// The same without kernels: what they are held against, and what networks do that are too large for them.
+    pub fn by_operations(architecture: &Architecture, flat: &Tensor<1>) -> Self {
+        Self::view(architecture, flat, OnceCell::from(None))
+    }
+
+    fn view(architecture: &Architecture, flat: &Tensor<1>, kernels: Kernels) -> Self {
         Self(Rc::new(Parts {
             architecture: architecture.clone(),
             layout: architecture.layout(),
@@ -42,7 +55,7 @@ impl Mlp {
             on_gpu: kernel::on_gpu(flat),
             blocks: OnceCell::new(),
             gates: OnceCell::new(),
-            kernels: OnceCell::new(),
+            kernels,
         }))
     }
 
@@ -85,17 +98,17 @@ impl Mlp {
     fn kernels(&self) -> Option<&dyn MlpKernels> {
         let parts = &*self.0;
         let made = parts.kernels.get_or_init(|| {
-            let gates = self.gates();
-            let table = (!gates.is_empty()).then(|| Tensor::cat(gates.to_vec(), 0));
             let network = parts.architecture.network();
-            mlp_kernels(network, parts.flat.as_ref()?, table.as_ref())
+            mlp_kernels(network, parts.flat.as_ref()?, &self.embedding())
         });
         made.as_deref()
     }
 
-    /// The flat gradient of a tracked network from block `first` on; zero where a block had no part.
-    fn gradient_from(&self, gradients: &mut Gradients, first: usize) -> Tensor<1> {
-        self.0.layout.flat_gradient(self.blocks(), gradients, first)
+    /// What the time network reads, `[levels, width]`; empty for a plain network.
+    fn embedding(&self) -> Vec<f32> {
+        let Architecture { width, levels, .. } = self.0.architecture;
+        let levels = levels.unwrap_or(0);
+        (0..levels).flat_map(|t| sinusoidal(t, width)).collect()
     }
 
     /// The matrix product of `[n, k]` with `[k, m]`.
@@ -124,9 +137,9 @@ impl Mlp {
             let Some(levels) = levels else {
                 return Vec::new();
             };
-            let rows: Vec<f32> = (0..levels).flat_map(|t| sinusoidal(t, width)).collect();
             let device = self.blocks()[0].device();
-            let embedding = Tensor::from_data(TensorData::new(rows, [levels, width]), &device);
+            let rows = TensorData::new(self.embedding(), [levels, width]);
+            let embedding = Tensor::from_data(rows, &device);
             let linear = |x: Tensor<2>, l: usize| {
                 let (w, b) = self.hidden(l);
                 self.product(x, w) + b
@@ -151,7 +164,7 @@ impl Trainable for Mlp {
     }
 
     fn gradient(&self, gradients: &mut Gradients) -> Tensor<1> {
-        self.gradient_from(gradients, 0)
+        self.0.layout.flat_gradient(self.blocks(), gradients, 0)
     }
 
     fn weighted_sum(
@@ -160,22 +173,15 @@ impl Trainable for Mlp {
         member: &Tensor<2>,
         weight: &Tensor<1>,
     ) -> Option<(Tensor<1>, Tensor<1>)> {
-        let parts = &*self.0;
         let marks = Tensor::stack(vec![labels(member), weight.clone()], 1);
-        let found = self.kernels()?.tape(x, &marks)?;
-        let Some(by_gates) = found.gates else {
-            return Some((found.sum, found.layers));
-        };
-        // The gates' own network is small: autodiff carries the gradient through it.
-        let tracked = Self::tracked(&parts.architecture, parts.flat.as_ref()?);
-        let gates = Tensor::cat(tracked.gates().to_vec(), 0);
-        let mut gradients = (gates * by_gates.autodiff()).sum().backward();
-        let layers = 2 * (parts.architecture.depth + 1);
-        let by_time_network = tracked.gradient_from(&mut gradients, layers);
-        Some((
-            found.sum,
-            Tensor::cat(vec![found.layers, by_time_network], 0),
-        ))
+        let found = self.kernels()?.weigh(x, &marks)?;
+        Some((found.sum, found.gradient))
+    }
+
+    fn contrast(&self, data: &Batch, negatives: &Batch) -> Option<(Tensor<1>, Tensor<1>)> {
+        let batches = [data, negatives].map(|batch| [batch.0, batch.1]);
+        let found = self.kernels()?.contrast(batches)?;
+        Some((found.sum, found.gradient))
     }
 
     fn weigh(
@@ -213,6 +219,18 @@ impl LevelEnergy for Mlp {
             gates: OnceCell::new(),
             labels: OnceCell::new(),
         }
+    }
+
+    fn draw_levels(&self, x: &Tensor<2>, draws: &Draws) -> Option<Tensor<2>> {
+        self.kernels()?.draw_levels(x, draws)
+    }
+
+    fn seats_chains(&self) -> bool {
+        self.kernels().is_some()
+    }
+
+    fn move_seats(&self, seats: &Seats, draws: &ChainDraws, adjusted: bool) -> Option<Moved> {
+        self.kernels()?.chains(seats, draws, adjusted)
     }
 
     fn all_levels(&self, x: Tensor<2>) -> Tensor<2> {
@@ -349,10 +367,7 @@ impl Energy for MlpAt {
         adjusted: bool,
     ) -> Option<Moved> {
         let kernels = self.net.kernels()?;
-        let [n, _] = x.dims();
-        let labels = self.labels().clone().reshape([-1, 1]).expand([n, 1]);
-        let start = Tensor::cat(vec![x.clone(), labels, step.clone()], 1);
-        kernels.chains(&start, draws, adjusted)
+        kernels.chains(&Seats::of(x, self.labels(), step), draws, adjusted)
     }
 
     fn energy_and_grad(&self, x: Tensor<2>) -> (Tensor<1>, Tensor<2>) {

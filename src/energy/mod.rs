@@ -24,10 +24,10 @@ pub(crate) use mlp::labels;
 pub use mlp::{Jet, Mlp, MlpAt};
 pub use network::{Blueprint, Inputs, Network, Pull, Pullback};
 pub use perceptron::Shape;
-pub use trainable::Trainable;
+pub use trainable::{Batch, Trainable};
 
-use crate::kernel::Moved;
-use crate::rng::ChainDraws;
+use crate::kernel::{Moved, Seats};
+use crate::rng::{ChainDraws, Draws};
 use burn::tensor::Tensor;
 
 /// An unnormalised density of points with d numbers.
@@ -63,6 +63,22 @@ pub trait LevelEnergy {
     /// The energy with row i of the input at the level that row i of `membership` `[n, levels]`
     /// marks: 1 in its column, 0 elsewhere. A single row serves all points.
     fn at(&self, membership: Tensor<2>) -> Self::At;
+
+    /// A membership `[n, levels]` for each of the points `[n, d]`, drawn from p(t | x), which is softmax(-E)
+    /// over all levels. `None` where no kernel does this at once.
+    fn draw_levels(&self, _x: &Tensor<2>, _draws: &Draws) -> Option<Tensor<2>> {
+        None
+    }
+
+    /// Whether [`LevelEnergy::move_seats`] does anything.
+    fn seats_chains(&self) -> bool {
+        false
+    }
+
+    /// As [`Energy::langevin`], of chains that are seated for it already.
+    fn move_seats(&self, _seats: &Seats, _draws: &ChainDraws, _adjusted: bool) -> Option<Moved> {
+        None
+    }
 
     /// E(x, t) for every level, `[n, levels]`.
     fn all_levels(&self, x: Tensor<2>) -> Tensor<2> {

@@ -4,6 +4,9 @@ use super::LevelEnergy;
 use crate::kernel::Rule;
 use burn::tensor::{Gradients, Tensor};
 
+/// Points `[n, d]` and their memberships `[n, levels]`.
+pub struct Batch<'a>(pub &'a Tensor<2>, pub &'a Tensor<2>);
+
 /// A family of energies whose weights lie in one flat buffer.
 ///
 /// Gradients by kernels are `None` where there are none for the device; the same loss of the
@@ -23,6 +26,11 @@ pub trait Trainable: LevelEnergy + Sized {
         member: &Tensor<2>,
         weight: &Tensor<1>,
     ) -> Option<(Tensor<1>, Tensor<1>)>;
+
+    /// The mean energy of one batch less that of another `[1]`, with its gradient over the flat buffer.
+    fn contrast(&self, _data: &Batch, _negatives: &Batch) -> Option<(Tensor<1>, Tensor<1>)> {
+        None
+    }
 
     /// The gradient over the flat buffer of a loss of energies `[n]`, whose derivatives `[n]` in them
     /// `rule` finds.

@@ -39,7 +39,6 @@ pub struct Comparing {
     device: Device,
     kernel: Kernel,
     steps: Tensor<1>,
-    levels: usize,
     way: Way,
     seed: u64,
     iteration: u64,
@@ -121,7 +120,6 @@ impl Comparing {
             density: run.density.clone(),
             kernel: kernel(&run.settings),
             steps,
-            levels,
             way,
             seed,
             iteration: run.iteration(),
@@ -166,7 +164,7 @@ impl Comparing {
             let key = 3 * KEYS + 2 * step + index as u64;
             let noise = Noise::draw(self.seed, streams, key, [k as usize, n, 2], &self.device);
             let jump = match self.way == Way::Mixture && !group.from_data {
-                true => Jump::draw(JumpKind::Global, &draws, [n, self.levels], &self.device),
+                true => Jump::draw(JumpKind::Global, &draws, n, &self.device),
                 false => Jump::Stay,
             };
             let chains = group.chains.clone();

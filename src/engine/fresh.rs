@@ -80,7 +80,7 @@ async fn by_visits(
         let streams = [Stream::Evaluation, Stream::EvaluationAccept];
         let noise = Noise::draw(seed, streams, transitions, [k, n, 2], device);
         let draws = Draws::new(seed, Stream::EvaluationLabel, transitions);
-        let jump = Jump::draw(jump_kind, &draws, [n, levels], device);
+        let jump = Jump::draw(jump_kind, &draws, n, device);
         chains =
             mixture_transition(&model, kernel(&run.settings), chains, &steps, &noise, &jump).chains;
         transitions += 1;

@@ -3,6 +3,7 @@
 //! Invariant: an engine never blocks on the device; whatever reads from it is async. Everything a
 //! run depends on is in its [`Checkpoint`], so a resumed run equals one that never stopped.
 
+pub mod bench;
 mod checkpoint;
 mod compare;
 #[cfg(feature = "cli")]

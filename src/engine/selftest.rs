@@ -258,12 +258,7 @@ fn sampler(d: &Device) -> Vec<Reading> {
     };
     let steps = Tensor::from_data([0.05f32, 0.1, 0.2, 0.4], d);
     let noise = Noise::draw(5, [Stream::Proposal, Stream::Accept], 0, [4, ROWS, 2], d);
-    let jump = Jump::draw(
-        JumpKind::Global,
-        &Draws::new(5, Stream::Label, 0),
-        [ROWS, LEVELS],
-        d,
-    );
+    let jump = Jump::draw(JumpKind::Global, &Draws::new(5, Stream::Label, 0), ROWS, d);
     let moved = mixture_transition(&model, Kernel::Mala, chains, &steps, &noise, &jump);
     vec![
         moved.chains.x.into(),

@@ -11,8 +11,8 @@ use crate::data::Density;
 use crate::diffusion::Schedule;
 use crate::energy::{Architecture, Mlp, membership_of_labels};
 use crate::objective::{
-    Adam, AdamSettings, Objective, ReplayBuffer, Update, averaged, clip_to_norm, initial_steps,
-    objective, rate_factor, step_ceilings,
+    Adam, AdamSettings, Averaged, Objective, ReplayBuffer, Update, initial_steps, objective,
+    rate_factor, step_ceilings,
 };
 use crate::protocol::Started;
 use crate::rng::{Draws, Stream};
@@ -147,7 +147,15 @@ impl Train2d {
     /// The network at its present weights, or at their average where the settings ask for one.
     pub fn model(&self) -> Mlp {
         let shown = self.average.as_ref().unwrap_or(&self.flat);
-        Mlp::new(&self.architecture, shown)
+        self.network(shown)
+    }
+
+    /// The network at these weights, with kernels if the settings say so.
+    fn network(&self, weights: &Tensor<1>) -> Mlp {
+        match self.settings.on(Key::Kernels) {
+            true => Mlp::new(&self.architecture, weights),
+            false => Mlp::by_operations(&self.architecture, weights),
+        }
     }
 
     pub fn device(&self) -> &Device {
@@ -245,7 +253,7 @@ impl Train2d {
         };
         let (clip, memory) = (s.float(Key::Clip), s.float(Key::Ema));
         let update = Update {
-            model: &Mlp::new(&self.architecture, &flat),
+            model: &self.network(&flat),
             steps: &self.steps,
             kernel: self.kernel(),
             jump: match s.choice(Key::Jump) {
@@ -267,14 +275,24 @@ impl Train2d {
             device: &self.device,
         };
         let found = self.objective.descend(&update);
-        let (gradient, norm) = clip_to_norm(found.contrast.gradient, clip);
         let rates = adam(Key::LearningRate);
-        self.flat = self.adam.step(flat.clone(), gradient, rates);
-        let moved_on = Mlp::new(&self.architecture, &self.flat);
+        let average = self.average.as_mut().map(|average| Averaged {
+            average,
+            memory,
+            iteration: self.iteration,
+        });
+        let mut weights = flat.clone();
+        let norm = self.adam.descend(
+            &mut weights,
+            average,
+            found.contrast.gradient,
+            clip,
+            rates,
+            s.on(Key::Kernels),
+        );
+        self.flat = weights;
+        let moved_on = self.network(&self.flat);
         self.objective.respond(&update, &moved_on);
-        if let Some(average) = &mut self.average {
-            *average = averaged(average, &self.flat, memory, self.iteration);
-        }
         // A report takes the losses; what it said of the acceptance holds until the next iteration.
         self.reported |= self.losses.is_empty();
         if let Some(moved) = found.moved {

@@ -1,4 +1,4 @@
-//! What the kernels of an MLP compute: energies, chains and the parameter gradient.
+//! What the kernels of an MLP compute: energies, chains, levels and the parameter gradient.
 //!
 //! Invariant: rows of any number; every answer is `None` for tensors that track gradients or lie
 //! elsewhere than the network.
@@ -6,11 +6,23 @@
 use super::cpu::CpuMlp;
 use super::gpu::GpuMlp;
 use super::network::Network;
-use crate::rng::ChainDraws;
+use crate::rng::{ChainDraws, Draws};
 use burn::tensor::Tensor;
 
 /// Places of a chain's past that are kept, for drawing.
 pub const TAIL: usize = 8;
+
+/// Where chains stand before they move: x, y, label and proposal deviation, `[n, 4]`.
+pub struct Seats(pub Tensor<2>);
+
+impl Seats {
+    /// Chains at `x` `[n, 2]` with labels `[n]`, or `[1]` for all, and deviations `[n, 1]`.
+    pub fn of(x: &Tensor<2>, labels: &Tensor<1>, deviations: &Tensor<2>) -> Self {
+        let [n, _] = x.dims();
+        let labels = labels.clone().reshape([-1, 1]).expand([n, 1]);
+        Self(Tensor::cat(vec![x.clone(), labels, deviations.clone()], 1))
+    }
+}
 
 /// Where chains are after some transitions.
 pub struct Moved {
@@ -20,6 +32,12 @@ pub struct Moved {
     pub accepted: Tensor<2>,
     /// Places after each of the last [`TAIL`] transitions, oldest first, `[at most TAIL, n, d]`.
     pub trail: Tensor<3>,
+}
+
+/// A weighted sum of energies `[1]` and its gradient over the flat buffer.
+pub struct Weighed {
+    pub sum: Tensor<1>,
+    pub gradient: Tensor<1>,
 }
 
 /// The kernels of a network at its present weights.
@@ -33,34 +51,31 @@ pub trait MlpKernels {
     /// Energies `[n]` and gradients `[n, 2]` of points `[n, 2]` with labels `[n]`, or `[1]` for all.
     fn energy_and_grad(&self, x: &Tensor<2>, labels: &Tensor<1>) -> Option<(Tensor<1>, Tensor<2>)>;
 
+    /// Memberships `[n, levels]`: a level for each of the points `[n, 2]`, drawn from softmax(-E) over all
+    /// levels. `None` for a network without any.
+    fn draw_levels(&self, x: &Tensor<2>, draws: &Draws) -> Option<Tensor<2>>;
+
     /// The chains after as many transitions of Langevin dynamics as there are draws for, one at least,
-    /// with the Metropolis test if `adjusted`. `start` `[n, 4]` holds x, y, label and proposal deviation.
-    fn chains(&self, start: &Tensor<2>, draws: &ChainDraws, adjusted: bool) -> Option<Moved>;
+    /// with the Metropolis test if `adjusted`.
+    fn chains(&self, seats: &Seats, draws: &ChainDraws, adjusted: bool) -> Option<Moved>;
 
-    /// The sum of `weight E(x, label)` over rows, and its gradient by the parameters; `x` is
-    /// `[n, 2]`, `marks` `[n, 2]` holds label and weight.
-    fn tape(&self, x: &Tensor<2>, marks: &Tensor<2>) -> Option<Tape>;
+    /// The sum of `weight E(x, label)` over rows; `x` is `[n, 2]`, `marks` `[n, 2]` holds label and weight.
+    fn weigh(&self, x: &Tensor<2>, marks: &Tensor<2>) -> Option<Weighed>;
+
+    /// The mean energy of the first batch less that of the second, each points `[n, 2]` and memberships
+    /// `[n, levels]`.
+    fn contrast(&self, batches: [[&Tensor<2>; 2]; 2]) -> Option<Weighed>;
 }
 
-/// A weighted sum of energies and its gradient.
-pub struct Tape {
-    /// `[1]`
-    pub sum: Tensor<1>,
-    /// `[layer parameters]`, the flat buffer without the gates' part.
-    pub layers: Tensor<1>,
-    /// `[depth * levels, width]`; empty for a plain network.
-    pub gates: Option<Tensor<2>>,
-}
-
-/// Kernels for the flat buffer `weights` and the gates `[depth * levels, width]` of a gated network.
+/// Kernels for the flat buffer `weights`, and what a gated network's time network reads, `[levels, width]`.
 /// `None` where weights track gradients, or the network is too large for the GPU they are on.
 pub fn mlp_kernels(
     network: Network,
     weights: &Tensor<1>,
-    gates: Option<&Tensor<2>>,
+    embedding: &[f32],
 ) -> Option<Box<dyn MlpKernels>> {
-    match CpuMlp::new(network, weights, gates) {
+    match CpuMlp::new(network, weights, embedding) {
         Some(kernels) => Some(Box::new(kernels)),
-        None => Some(Box::new(GpuMlp::new(network, weights, gates)?)),
+        None => Some(Box::new(GpuMlp::new(network, weights, embedding)?)),
     }
 }

@@ -1,9 +1,11 @@
-//! Hand-written kernels of the energies: WGSL (`shaders/`) for tensors on a GPU, vector instructions
-//! for tensors in memory.
+//! Hand-written kernels of the energies and of what trains them: WGSL (`shaders/`) for tensors on a GPU,
+//! vector instructions for tensors in memory.
 //!
-//! Invariant: both do what `MlpAt` does op by op, up to rounding, and whoever calls them cannot tell
-//! which ones they are.
+//! Invariant: both do what tensor operations do one by one, up to rounding, and whoever calls them cannot
+//! tell which ones they are.
 
+mod adam;
+mod chains;
 mod cpu;
 mod gpu;
 mod mlp;
@@ -11,8 +13,10 @@ mod network;
 pub mod plan;
 mod plan_kernels;
 
+pub use adam::{AdamRule, AdamState, adam};
+pub use chains::{ANEW, Parted, Return, Taken, put, take};
 pub use cpu::silu;
-pub use gpu::{Program, Shape, What, on_gpu, set_software};
-pub use mlp::{MlpKernels, Moved, TAIL, Tape, mlp_kernels};
+pub use gpu::{Plain, Program, Shape, What, multiply_add, on_gpu, set_software};
+pub use mlp::{MlpKernels, Moved, Seats, TAIL, Weighed, mlp_kernels};
 pub use network::Network;
 pub use plan_kernels::{PlanKernels, Rule, plan_kernels};

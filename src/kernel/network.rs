@@ -28,4 +28,28 @@ impl Network {
     pub(super) fn plain_parameters(&self) -> usize {
         self.offset(self.depth) + self.width + 1
     }
+
+    /// Entries of a layer of the time network: a matrix `[width, width]` and a bias. The network has two layers
+    /// with softplus, then one for each layer's gates; they follow the plain entries.
+    pub(super) fn time_layer(&self) -> usize {
+        self.width * self.width + self.width
+    }
+
+    /// Entries of the whole time network.
+    pub(super) fn time_parameters(&self) -> usize {
+        match self.levels {
+            0 => 0,
+            _ => (2 + self.depth) * self.time_layer(),
+        }
+    }
+
+    /// Entries of the flat buffer.
+    pub(super) fn parameters(&self) -> usize {
+        self.plain_parameters() + self.time_parameters()
+    }
+
+    /// Entries of the gates of all levels.
+    pub(super) fn gates(&self) -> usize {
+        self.depth * self.levels * self.width
+    }
 }

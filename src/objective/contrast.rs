@@ -3,7 +3,7 @@
 //! Invariant: a loss is one number and a gradient over the flat buffer; how it was found (by kernels
 //! or by automatic differentiation) shows in nothing but rounding.
 
-use crate::energy::{Energy, Trainable};
+use crate::energy::{Batch, Energy, Trainable};
 use crate::sampler::Labelled;
 use burn::tensor::Tensor;
 
@@ -33,6 +33,13 @@ impl Contrast {
 
 /// `mean E(data) - mean E(negatives)`: one forward and one backward pass over both, stacked.
 pub fn contrast<N: Trainable>(model: &N, data: &Labelled, negatives: &Labelled) -> Contrast {
+    let at_once = model.contrast(
+        &Batch(&data.x, &data.member),
+        &Batch(&negatives.x, &negatives.member),
+    );
+    if let Some((loss, gradient)) = at_once {
+        return Contrast { loss, gradient };
+    }
     let device = data.x.device();
     let sign = |batch: &Labelled, sign: f32| {
         let [n, _] = batch.x.dims();

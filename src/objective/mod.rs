@@ -25,7 +25,7 @@ mod pcd;
 mod player;
 mod ssm;
 
-pub use adam::{Adam, AdamSettings, averaged, clip_to_norm, learning_rate, rate_factor};
+pub use adam::{Adam, AdamSettings, Averaged, averaged, clip_to_norm, learning_rate, rate_factor};
 pub use buffer::ReplayBuffer;
 pub use conditional::{Conditional, ForwardStep, recover};
 pub use contrast::{Contrast, contrast, differentiate, slopes, weigh};

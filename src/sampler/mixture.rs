@@ -36,8 +36,8 @@ pub enum JumpKind {
     reason = "one a transition, never stored: a box would cost more than it saves"
 )]
 pub enum Jump {
-    /// `[n, levels]` standard Gumbel draws.
-    Global(Tensor<2>),
+    /// Standard Gumbel draws `[n, levels]`, which kernels make themselves.
+    Global(Draws),
     /// `[n, 1]`: 1 to propose the level above, 0 the one below; and logs of uniforms.
     Local {
         up: Tensor<2>,
@@ -47,13 +47,13 @@ pub enum Jump {
 }
 
 impl Jump {
-    /// Draws one label move of `n` chains over `levels` levels.
-    pub fn draw(kind: JumpKind, draws: &Draws, [n, levels]: [usize; 2], device: &Device) -> Self {
+    /// Draws one label move of `n` chains.
+    pub fn draw(kind: JumpKind, draws: &Draws, n: usize, device: &Device) -> Self {
         let matrix = |data: Vec<f32>, columns: usize| {
             Tensor::from_data(TensorData::new(data, [n, columns]), device)
         };
         match kind {
-            JumpKind::Global => Self::Global(matrix(draws.gumbels(n * levels), levels)),
+            JumpKind::Global => Self::Global(*draws),
             JumpKind::Local => {
                 let u = draws.uniforms(2 * n);
                 let up = u[..n]
@@ -112,17 +112,25 @@ pub fn mixture_transition<M: LevelEnergy>(
     moved
 }
 
-fn move_labels<M: LevelEnergy>(
+/// The memberships `[n, levels]` of chains at `x` `[n, d]` after a label move.
+pub fn move_labels<M: LevelEnergy>(
     model: &M,
     x: &Tensor<2>,
     member: Tensor<2>,
     jump: &Jump,
 ) -> Tensor<2> {
+    let [_, levels] = member.dims();
     match jump {
+        _ if levels == 1 => member,
         Jump::Stay => member,
-        Jump::Global(gumbel) => {
+        Jump::Global(draws) => {
+            if let Some(drawn) = model.draw_levels(x, draws) {
+                return drawn;
+            }
             let [n, levels] = member.dims();
-            let drawn = (gumbel.clone() - model.all_levels(x.clone())).argmax(1);
+            let gumbels = TensorData::new(draws.gumbels(n * levels), [n, levels]);
+            let gumbels = Tensor::<2>::from_data(gumbels, &x.device());
+            let drawn = (gumbels - model.all_levels(x.clone())).argmax(1);
             let columns = Tensor::<1, Int>::arange(0..levels as i64, &x.device()).unsqueeze::<2>();
             drawn
                 .expand([n, levels])

@@ -14,7 +14,7 @@ mod replica;
 
 pub use crate::kernel::{Moved, TAIL};
 pub use ancestral::{ancestral, ancestral_step, denoised, posterior_draw};
-pub use mixture::{Jump, JumpKind, Labelled, MixtureMoved, adapt, mixture_transition};
+pub use mixture::{Jump, JumpKind, Labelled, MixtureMoved, adapt, mixture_transition, move_labels};
 pub use replica::exchange;
 
 use crate::energy::Energy;
@@ -31,6 +31,17 @@ pub enum Kernel {
     Mala,
     /// Hamiltonian Monte Carlo with this many leapfrog steps.
     Hmc { leapfrog: usize },
+}
+
+impl Kernel {
+    /// Whether this is Langevin dynamics, with the Metropolis test or without.
+    pub fn langevin(self) -> Option<bool> {
+        match self {
+            Self::Ula => Some(false),
+            Self::Mala => Some(true),
+            Self::Hmc { .. } => None,
+        }
+    }
 }
 
 /// The random input of transitions of `n` chains of points with `d` numbers: kernels draw it themselves.
@@ -76,6 +87,11 @@ impl Noise {
         }
     }
 
+    /// What is drawn.
+    pub fn draws(&self) -> &ChainDraws {
+        &self.draws
+    }
+
     /// Normals `[n, d]` and log uniforms `[n, 1]` of transition `i`.
     fn of(&self, i: usize) -> (Tensor<2>, Tensor<2>) {
         let [n, d] = self.shape;
@@ -110,11 +126,7 @@ pub fn run(
     step: &Tensor<2>,
     noise: &Noise,
 ) -> Moved {
-    let adjusted = match kernel {
-        Kernel::Ula => Some(false),
-        Kernel::Mala => Some(true),
-        Kernel::Hmc { .. } => None,
-    };
+    let adjusted = kernel.langevin();
     let at_once = adjusted.and_then(|a| energy.langevin(&x, step, &noise.draws, a));
     at_once.unwrap_or_else(|| one_by_one(kernel, energy, x, step, noise))
 }

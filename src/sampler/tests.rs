@@ -209,12 +209,7 @@ fn the_mixture_sampler_finds_levels_and_weights() {
         };
         for round in 0..rounds {
             let noise = Noise::draw(4, STREAMS, round, [10, n, 2], &device);
-            let jump = Jump::draw(
-                kind,
-                &Draws::new(4, Stream::Label, round),
-                [n, levels],
-                &device,
-            );
+            let jump = Jump::draw(kind, &Draws::new(4, Stream::Label, round), n, &device);
             chains = mixture_transition(&model, Kernel::Mala, chains, &steps, &noise, &jump).chains;
         }
         let member = values(chains.member);

@@ -3,8 +3,10 @@
 
 use basin::energy::{Activation, Architecture, Energy, LevelEnergy, Mlp, Trainable};
 use basin::energy::{membership_of, membership_of_labels};
+use basin::kernel::{ANEW, AdamRule, AdamState, Return, adam, put, take};
+use basin::objective::contrast;
 use basin::rng::{Draws, Stream};
-use basin::sampler::{Kernel, Noise, run};
+use basin::sampler::{Jump, JumpKind, Kernel, Labelled, Noise, move_labels, run};
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// Shapes of networks: widths and depths, gated and plain, all activations.
@@ -89,6 +91,12 @@ fn close_or_lost(what: &str, got: &[f32], right: &[f32], tolerance: f32) {
 /// Every kernel of every network up to a width.
 pub async fn agree(device: &Device, widest: usize) {
     noise_is_that_of_the_cpu(device).await;
+    for levels in [1, 7] {
+        chains_come_and_go(levels, device).await;
+    }
+    for numbers in [1, 63, 64, 65, 5000] {
+        adam_agrees(numbers, device).await;
+    }
     for a in architectures().into_iter().filter(|a| a.width <= widest) {
         for &n in ROWS {
             // Large networks at one large batch only: software is slow.
@@ -123,6 +131,107 @@ async fn noise_is_that_of_the_cpu(device: &Device) {
     }
 }
 
+/// Takes chains out of a buffer and puts them back.
+async fn chains_come_and_go(levels: usize, device: &Device) {
+    let (size, n) = (301, 65);
+    let normals = |stream, count| Draws::new(stream, Stream::Test, 3).normals(count);
+    let mut picks: Vec<u32> = (0..n).map(|i| (i * 37 % size) as u32).collect();
+    (0..picks.len()).step_by(4).for_each(|i| picks[i] |= ANEW);
+    let mut found = Vec::new();
+    for device in [&Device::flex(), device] {
+        let points = |stream, n| {
+            let data = TensorData::new(normals(stream, 2 * n), [n, 2]);
+            Tensor::<2>::from_data(data, device)
+        };
+        let members = |n: usize, step: usize| {
+            let labels: Vec<usize> = (0..n).map(|i| i * step % levels).collect();
+            membership_of_labels(&labels, levels, device)
+        };
+        let (places, all) = (points(1, size), members(size, 3));
+        let deviations = normals(2, levels);
+        let deviations = Tensor::from_data(deviations.as_slice(), device);
+        let fresh = [&points(3, n), &members(n, 2)];
+        let taken = take([&places, &all], &picks, fresh, &deviations).unwrap();
+        let accepted = points(4, n).slice([0..n, 0..1]).abs();
+        let back = Return {
+            places: &points(5, n),
+            members: &members(n, 5),
+            held: &taken.member,
+            accepted: &accepted,
+        };
+        let parted = put([&places, &all], &picks, &back).unwrap();
+        found.push([
+            values(taken.seats.0).await,
+            values(taken.member).await,
+            values(parted.places).await,
+            values(parted.members).await,
+            values(parted.acceptance).await,
+        ]);
+    }
+    let [right, got] = found
+        .try_into()
+        .unwrap_or_else(|_| unreachable!("two devices"));
+    assert_eq!(got[..4], right[..4], "{levels} levels");
+    close("acceptance", &got[4], &right[4], 1e-5);
+    // The chains that stayed are as they were.
+    assert_eq!(
+        right[2][2 * (size - 1)..],
+        normals(1, 2 * size)[2 * (size - 1)..]
+    );
+}
+
+/// Steps of the optimiser, with and without a bound and an average.
+async fn adam_agrees(numbers: usize, device: &Device) {
+    for (clip, averaged) in [(0.0, false), (0.5, true), (1e9, true)] {
+        let mut found = Vec::new();
+        for device in [&Device::flex(), device] {
+            let vector = |stream| {
+                let normals = Draws::new(stream, Stream::Test, 6).normals(numbers);
+                Tensor::<1>::from_data(normals.as_slice(), device)
+            };
+            let weights = vector(1);
+            // At first the average is the weights, in the same buffer.
+            let average = if clip > 1.0 {
+                weights.clone()
+            } else {
+                vector(4)
+            };
+            let state = AdamState {
+                weights,
+                first: vector(2),
+                second: vector(3).powi_scalar(2),
+                average: averaged.then_some(average),
+            };
+            let rule = AdamRule {
+                rate: 3e-3,
+                root: 1.7,
+                beta1: 0.9,
+                beta2: 0.99,
+                clip,
+                memory: 0.8,
+            };
+            let (state, length) = adam(&state, &vector(5), &rule).unwrap();
+            let average = state.average.unwrap_or_else(|| vector(4));
+            found.push([
+                values(state.weights).await,
+                values(state.first).await,
+                values(state.second).await,
+                values(average).await,
+                values(length).await,
+            ]);
+        }
+        let [right, got] = found
+            .try_into()
+            .unwrap_or_else(|_| unreachable!("two devices"));
+        for (i, what) in ["weights", "first", "second", "average", "length"]
+            .iter()
+            .enumerate()
+        {
+            close(&format!("{what} of {numbers}"), &got[i], &right[i], 1e-6);
+        }
+    }
+}
+
 async fn network_agrees(a: &Architecture, n: usize, device: &Device) {
     let name = format!(
         "width {}, depth {}, {:?} levels, {n} rows",
@@ -146,6 +255,16 @@ async fn network_agrees(a: &Architecture, n: usize, device: &Device) {
         let weight = Draws::new(4, Stream::Test, 1).normals(n);
         let weight = Tensor::from_data(weight.as_slice(), device);
         let (sum, gradient) = model.weighted_sum(&at(false), &member, &weight).unwrap();
+        let batch = |x, step: usize| {
+            let labels: Vec<usize> = (0..n).map(|i| i * step % levels).collect();
+            let member = membership_of_labels(&labels, levels, device);
+            Labelled { x, member }
+        };
+        let pair = [batch(at(false), 3), batch(at(false) * 0.5, 1)];
+        let contrast = contrast(&model, &pair[0], &pair[1]);
+        let draws = Draws::new(77, Stream::Label, 8);
+        let jump = Jump::draw(JumpKind::Global, &draws, n, device);
+        let drawn = move_labels(&model, &at(false), member.clone(), &jump);
         let step = Tensor::<2>::full([n, 1], 0.3, device);
         let streams = [Stream::Proposal, Stream::Accept];
         let noise = Noise::draw(1 << 33 | 5, streams, 1 << 34 | 9, [11, n, 2], device);
@@ -168,6 +287,9 @@ async fn network_agrees(a: &Architecture, n: usize, device: &Device) {
             values(moved.accepted).await,
             values(lost.x).await,
             values(wild_e).await,
+            values(contrast.loss).await,
+            values(contrast.gradient).await,
+            values(drawn).await,
         ]);
     }
     let [right, got] = found
@@ -184,6 +306,13 @@ async fn network_agrees(a: &Architecture, n: usize, device: &Device) {
         close(&format!("{what}, {name}"), &got[i], &right[i], 1e-5);
     }
     close(&format!("sum, {name}"), &got[5], &right[5], 1e-4);
+    close(&format!("contrast, {name}"), &got[13], &right[13], 1e-4);
+    close(
+        &format!("gradient of a contrast, {name}"),
+        &got[14],
+        &right[14],
+        1e-4,
+    );
     close(
         &format!("parameter gradient, {name}"),
         &got[6],
@@ -196,6 +325,7 @@ async fn network_agrees(a: &Architecture, n: usize, device: &Device) {
         (8, "chains with one noise"),
         (9, "chains"),
         (10, "acceptance"),
+        (15, "levels"),
     ] {
         let apart = |(a, b): (&f32, &f32)| (a - b).abs() > 1e-3;
         let strayed = got[i]

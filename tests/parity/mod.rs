@@ -50,25 +50,44 @@ fn checksum(values: impl IntoIterator<Item = f32>) -> u64 {
         })
 }
 
-pub async fn measure(device: Device) -> Golden {
-    let settings = settings();
+/// Energies at fixed points and all levels after some iterations of a run.
+async fn energies(settings: &Settings, iterations: u64, device: &Device) -> Vec<f32> {
     let mut run = Train2d::new(settings.clone(), device.clone()).unwrap();
-    run.advance(10).await.unwrap();
+    run.advance(iterations).await.unwrap();
     let (n, levels) = (32, run.schedule().levels());
     let points = Draws::new(8, Stream::Test, 0).normals(2 * n);
-    let x = Tensor::<2>::from_data(TensorData::new(points, [n, 2]), &device) * 2.0;
+    let x = Tensor::<2>::from_data(TensorData::new(points, [n, 2]), device) * 2.0;
     let model = run.model();
     let mut energies = Vec::new();
     for t in 0..levels {
-        let at = model.at(membership_of(t, levels, 1, &device));
-        energies.extend(
-            at.energy(x.clone())
-                .into_data_async()
-                .await
-                .unwrap()
-                .iter::<f32>(),
-        );
+        let at = model.at(membership_of(t, levels, 1, device));
+        let found = at.energy(x.clone()).into_data_async().await.unwrap();
+        energies.extend(found.iter::<f32>());
     }
+    energies
+}
+
+/// Twenty iterations with kernels and without: the same run, to 1e-4 of the largest energy.
+pub async fn kernels_change_nothing(device: &Device) {
+    for method in ["da-ebm", "pcd", "dcd", "dsm", "ddaebm"] {
+        let mut s = settings();
+        s.set_text(Key::Method, method).unwrap();
+        let fast = energies(&s, 20, device).await;
+        s.set_text(Key::Kernels, "off").unwrap();
+        let general = energies(&s, 20, device).await;
+        let scale = general.iter().fold(0.0f32, |m, e| m.max(e.abs()));
+        for (i, (a, b)) in fast.iter().zip(&general).enumerate() {
+            assert!(
+                (a - b).abs() <= 1e-4 * scale,
+                "{method}, energy {i}: {a} against {b} (scale {scale})"
+            );
+        }
+    }
+}
+
+pub async fn measure(device: Device) -> Golden {
+    let settings = settings();
+    let energies = energies(&settings, 10, &device).await;
     // Every data set, so that a difference between platforms in any of them shows.
     let data = basin::settings::DATASETS
         .iter()

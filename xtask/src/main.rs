@@ -3,6 +3,7 @@
 //! Invariant: every command first installs what it needs and is missing, so that each works on a
 //! machine that has nothing but rustup's Rust.
 
+mod bench;
 mod browser;
 mod debian;
 mod dist;
@@ -30,7 +31,8 @@ Usage: cargo xtask COMMAND
   build                            build the page into dist/, for any static host and sub-path
   test [lint|native|browser|e2e]   all checks, or one part of them
   basin ARGUMENTS                  the command line, such as `train2d --preset four-rings-da-ebm`
-  bench [ARGUMENTS]                native benchmarks
+  bench                            time chains and training in the browser, beside TensorFlow.js
+  bench native [ARGUMENTS]         the same without a browser
   screenshots                      take the pictures of the README anew
   setup [--fallback-toolchain]     install what the commands above need, the test tools included
 
@@ -58,7 +60,8 @@ fn dispatch(args: &[&str]) -> Result {
         ["serve", options @ ..] => server::serve(&place, options),
         ["test"] => suite::all(&place),
         ["test", part] => suite::part(&place, part),
-        ["bench", rest @ ..] => basin(&place, &["bench"], rest),
+        ["bench"] => bench::page(&place),
+        ["bench", "native", rest @ ..] => basin(&place, &["bench"], rest),
         ["basin", rest @ ..] => basin(&place, &[], rest),
         ["screenshots"] => suite::screenshots(&place),
         [] | ["help" | "-h" | "--help"] => {

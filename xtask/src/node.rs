@@ -1,6 +1,6 @@
-//! Node and the one package that the tests of the built page use.
+//! Node and the packages that the tests of the built page and its benchmarks use.
 //!
-//! Invariant: the package has the exact version that `tests/e2e/package.json` names.
+//! Invariant: a package has the exact version that the `package.json` of its folder names.
 
 use crate::debian;
 use crate::place::{Place, which};
@@ -13,11 +13,19 @@ const OLDEST: u32 = 18;
 
 const PACKAGE: &str = "playwright-core";
 
-/// Installs Node and the package unless they are there.
+/// Installs Node and the package of the end-to-end tests unless they are there.
 ///
 /// # Errors
 /// When Node is too old, or something cannot be fetched.
 pub fn install(place: &Place) -> Result {
+    install_for(place, &place.e2e(), &[PACKAGE])
+}
+
+/// Installs Node, and what a folder's `package.json` names unless these of its packages are there.
+///
+/// # Errors
+/// As [`install`].
+pub fn install_for(place: &Place, folder: &Path, packages: &[&str]) -> Result {
     println!("node {OLDEST} or later, with npm: runs the tests of the built page");
     if which(&["node"]).is_none() || which(&["npm"]).is_none() {
         debian::install(&["nodejs", "npm"])?;
@@ -28,22 +36,36 @@ pub fn install(place: &Place) -> Result {
     }
     println!("  ok ({version})");
 
-    let wanted = field(
-        &place.e2e().join("package.json"),
-        &["dependencies", PACKAGE],
-    )?;
-    println!("{PACKAGE} {wanted}: drives the browser");
-    let installed = place
-        .e2e()
-        .join("node_modules")
-        .join(PACKAGE)
-        .join("package.json");
-    if field(&installed, &["version"]).as_ref() == Ok(&wanted) {
-        println!("  ok (already)");
+    let mut missing = false;
+    for package in packages {
+        let wanted = field(&folder.join("package.json"), &["dependencies", package])?;
+        let installed = folder.join("node_modules").join(package);
+        let found = field(&installed.join("package.json"), &["version"]);
+        let there = found.as_ref() == Ok(&wanted);
+        println!("{package} {wanted}: {}", purpose(package));
+        println!(
+            "  {}",
+            if there {
+                "ok (already)"
+            } else {
+                "to be installed"
+            }
+        );
+        missing |= !there;
+    }
+    if !missing {
         return Ok(());
     }
     let flags = ["install", "--ignore-scripts", "--no-audit", "--no-fund"];
-    run(place.command("npm").current_dir(place.e2e()).args(flags))
+    run(place.command("npm").current_dir(folder).args(flags))
+}
+
+/// What a package is for.
+fn purpose(package: &str) -> &'static str {
+    match package {
+        PACKAGE => "drives the browser",
+        _ => "what the kernels are timed against",
+    }
 }
 
 /// A text at a path of keys in a JSON file.

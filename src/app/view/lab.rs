@@ -2,6 +2,7 @@
 
 use super::browser::copy;
 use super::images::use_studio;
+use super::speed::Speed;
 use super::state::use_state;
 use crate::app::words::{self, number};
 use crate::protocol::{Backend, Command, GOLDEN_TOLERANCE, Lab as Device};
@@ -54,6 +55,7 @@ pub fn Lab() -> impl IntoView {
                 None => view! { <p>"The worker is starting…"</p> }.into_any(),
                 Some(device) => view! { <Report device rate /> }.into_any(),
             }}
+            <Speed />
             <Golden />
         </section>
     }

@@ -25,6 +25,7 @@ mod plane;
 mod select;
 mod settings_panel;
 mod shell;
+mod speed;
 mod stage;
 mod state;
 mod strip;

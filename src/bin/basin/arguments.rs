@@ -18,20 +18,7 @@ pub fn command() -> Command {
         .subcommand(crate::evaluate::command())
         .subcommand(crate::publish::command())
         .subcommand(crate::study2d::command())
-        .subcommand(with_settings(
-            Command::new("bench")
-                .about("Times the training loop and prints medians")
-                .subcommand(crate::bench_train::command())
-                .subcommand_negates_reqs(true)
-                .args([
-                    device(),
-                    Arg::new("repeats")
-                        .long("repeats")
-                        .default_value("10")
-                        .value_parser(value_parser!(u64).range(1..))
-                        .help("Timed repeats; the median is printed"),
-                ]),
-        ))
+        .subcommand(crate::bench::command())
 }
 
 fn train2d() -> Command {

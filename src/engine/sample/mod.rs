@@ -330,7 +330,7 @@ impl Sampling {
         let streams = [Stream::Proposal, Stream::Accept];
         let noise = Noise::draw(seed, streams, self.done, [k, n, d], &model.device);
         let draws = Draws::new(seed, Stream::Label, self.done);
-        let jump = Jump::draw(JumpKind::Global, &draws, [n, model.levels()], &model.device);
+        let jump = Jump::draw(JumpKind::Global, &draws, n, &model.device);
         let kernel = self.kernel();
         let chains = Labelled {
             x: self.x.clone(),

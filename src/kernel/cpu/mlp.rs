@@ -3,34 +3,56 @@
 //! Invariant: the last tile of a batch is filled up with copies of its last row, whose results are
 //! dropped.
 
+use super::gates::Gates;
 use super::product::{LANES, Lanes};
 use super::tape::Sums;
 use super::tile::{Points, Tile, Weights};
 use super::{arch, numbers, tensor};
-use crate::kernel::{MlpKernels, Moved, Network, TAIL, Tape};
-use crate::rng::ChainDraws;
+use crate::kernel::{MlpKernels, Moved, Network, Seats, TAIL, Weighed};
+use crate::rng::{ChainDraws, Draws};
 use burn::tensor::{Device, Tensor};
 use pulp::{Simd, WithSimd};
 
 /// The kernels of a network at its present weights.
 pub struct CpuMlp {
     weights: Weights,
+    gates: Option<Gates>,
     device: Device,
 }
 
 impl CpuMlp {
-    /// `None` where the tensors track gradients or are not in memory.
-    pub fn new(network: Network, weights: &Tensor<1>, gates: Option<&Tensor<2>>) -> Option<Self> {
-        let mut plain = numbers(weights)?;
-        plain.truncate(network.plain_parameters());
-        let gates = match gates {
-            Some(gates) => numbers(gates)?,
-            None => Vec::new(),
+    /// `None` where the weights track gradients or are not in memory.
+    pub fn new(network: Network, weights: &Tensor<1>, embedding: &[f32]) -> Option<Self> {
+        let flat = numbers(weights)?;
+        let (table, gates) = match network.levels {
+            0 => (Vec::new(), None),
+            _ => {
+                let (table, gates) = Gates::new(network, &flat, embedding);
+                (table, Some(gates))
+            }
         };
         Some(Self {
-            weights: Weights::new(network, plain, gates),
+            weights: Weights::new(network, flat, table),
+            gates,
             device: weights.device(),
         })
+    }
+
+    fn weighed(&self, x: Vec<f32>, marks: Vec<f32>) -> Weighed {
+        let sums = arch().dispatch(Weigh {
+            weights: &self.weights,
+            x,
+            marks,
+        });
+        let (mut gradient, by_gates) = sums.gradient();
+        if let Some(gates) = &self.gates {
+            gradient.extend(gates.gradient(&self.weights.flat, &by_gates));
+        }
+        let entries = gradient.len();
+        Weighed {
+            sum: tensor(vec![sums.energy as f32], [1], &self.device),
+            gradient: tensor(gradient, [entries], &self.device),
+        }
     }
 
     fn energies(&self, rows: Rows, gradient: bool) -> Energies {
@@ -79,12 +101,33 @@ impl MlpKernels for CpuMlp {
         ))
     }
 
-    fn chains(&self, start: &Tensor<2>, draws: &ChainDraws, adjusted: bool) -> Option<Moved> {
-        let [n, _] = start.dims();
+    fn draw_levels(&self, x: &Tensor<2>, draws: &Draws) -> Option<Tensor<2>> {
+        let [n, _] = x.dims();
+        let levels = self.weights.network.levels;
+        if levels == 0 {
+            return None;
+        }
+        let energies = numbers(&self.all_levels(x)?)?;
+        let gumbels = draws.gumbels(n * levels);
+        let mut member = vec![0.0; n * levels];
+        let rows = energies
+            .chunks_exact(levels)
+            .zip(gumbels.chunks_exact(levels));
+        for ((energies, gumbels), member) in rows.zip(member.chunks_exact_mut(levels)) {
+            let scores = energies.iter().zip(gumbels).map(|(e, g)| g - e);
+            let scores = scores.enumerate().filter(|(_, score)| !score.is_nan());
+            let drawn = scores.max_by(|a, b| a.1.total_cmp(&b.1));
+            member[drawn.map_or(0, |(level, _)| level)] = 1.0;
+        }
+        Some(tensor(member, [n, levels], &self.device))
+    }
+
+    fn chains(&self, seats: &Seats, draws: &ChainDraws, adjusted: bool) -> Option<Moved> {
+        let [n, _] = seats.0.dims();
         let tail = draws.transitions.min(TAIL);
         let ends = arch().dispatch(Chains {
             weights: &self.weights,
-            start: &numbers(start)?,
+            start: &numbers(&seats.0)?,
             draws,
             adjusted,
         });
@@ -95,25 +138,21 @@ impl MlpKernels for CpuMlp {
         })
     }
 
-    fn tape(&self, x: &Tensor<2>, marks: &Tensor<2>) -> Option<Tape> {
-        let Network {
-            width,
-            depth,
-            levels,
-            ..
-        } = self.weights.network;
-        let sums = arch().dispatch(Weigh {
-            weights: &self.weights,
-            x: numbers(x)?,
-            marks: numbers(marks)?,
-        });
-        let (layers, gates) = sums.gradient();
-        let entries = layers.len();
-        Some(Tape {
-            sum: tensor(vec![sums.energy as f32], [1], &self.device),
-            layers: tensor(layers, [entries], &self.device),
-            gates: (levels > 0).then(|| tensor(gates, [depth * levels, width], &self.device)),
-        })
+    fn weigh(&self, x: &Tensor<2>, marks: &Tensor<2>) -> Option<Weighed> {
+        Some(self.weighed(numbers(x)?, numbers(marks)?))
+    }
+
+    fn contrast(&self, batches: [[&Tensor<2>; 2]; 2]) -> Option<Weighed> {
+        let (mut x, mut marks) = (Vec::new(), Vec::new());
+        for ([points, member], sign) in batches.into_iter().zip([1.0, -1.0]) {
+            let [n, levels] = member.dims();
+            x.extend(numbers(points)?);
+            for member in numbers(member)?.chunks_exact(levels) {
+                let label = member.iter().position(|m| *m > 0.5).unwrap_or(0);
+                marks.extend([label as f32, sign / n as f32]);
+            }
+        }
+        Some(self.weighed(x, marks))
     }
 }
 

@@ -6,13 +6,18 @@
 //!
 //! Invariant: a row's numbers depend on that row alone, and sums over rows are taken in their order.
 
+mod adam;
+mod chains;
 mod conv;
+mod gates;
 mod mlp;
 mod product;
 mod tape;
 mod tile;
 mod unit;
 
+pub(super) use adam::adam;
+pub(super) use chains::{put, take};
 pub(super) use conv::CpuPlan;
 pub(super) use mlp::CpuMlp;
 

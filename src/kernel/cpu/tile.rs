@@ -12,7 +12,7 @@ use std::cell::OnceCell;
 /// Weights as the kernels read them.
 pub struct Weights {
     pub network: Network,
-    /// The layers' part of the flat buffer.
+    /// The flat buffer.
     pub flat: Vec<f32>,
     /// `[depth * levels, width]`; empty for a plain network.
     pub gates: Vec<f32>,

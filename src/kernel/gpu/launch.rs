@@ -15,6 +15,12 @@ const WGSL: bool = !cfg!(feature = "vulkan");
 /// Most workgroups of a launch, on every device.
 pub(super) const GROUPS: usize = 65_535;
 
+/// A part of a buffer begins at a multiple of this many numbers: 256 bytes, which suffices every device.
+pub(super) const ALIGN: usize = 64;
+
+/// Invocations of a workgroup, where each does its own.
+pub(super) const THREADS: usize = 64;
+
 /// Whether a tensor is on a GPU.
 pub fn on_gpu<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.clone().try_into_primitive::<Cube>().is_ok()
@@ -38,9 +44,30 @@ pub(super) fn empty(beside: &CubeTensor, numbers: usize) -> CubeTensor {
     )
 }
 
-/// The tensor of a buffer.
-pub(super) fn tensor<const D: usize>(buffer: CubeTensor, shape: [usize; D]) -> Tensor<D> {
-    Tensor::<1>::from_primitive::<Cube>(buffer).reshape(shape)
+/// The part of a buffer from entry `first` on, a multiple of [`ALIGN`], as a tensor.
+pub(super) fn part<const D: usize>(
+    buffer: &CubeTensor,
+    first: usize,
+    shape: [usize; D],
+) -> Tensor<D> {
+    debug_assert!(
+        first.is_multiple_of(ALIGN),
+        "a part begins where devices can bind it"
+    );
+    let size = size_of::<f32>() as u64;
+    let numbers: usize = shape.iter().product();
+    let rest = buffer.meta.num_elements() - first - numbers;
+    let handle = buffer.handle.clone();
+    let handle = handle
+        .offset_start(first as u64 * size)
+        .offset_end(rest as u64 * size);
+    Tensor::from_primitive::<Cube>(CubeTensor::new_contiguous(
+        buffer.client.clone(),
+        buffer.device.clone(),
+        Shape::from(shape),
+        handle,
+        DType::F32,
+    ))
 }
 
 /// A buffer of words beside another.
@@ -55,19 +82,34 @@ pub(super) fn words(beside: &CubeTensor, words: &[u32]) -> CubeTensor {
     )
 }
 
-/// Runs `groups` workgroups, of `threads` invocations, with `buffers` bound in their order.
-pub(super) fn launch(
+/// The two halves of a long word.
+pub(super) fn halves(word: u64) -> [u32; 2] {
+    [word as u32, (word >> 32) as u32]
+}
+
+/// Runs `groups` workgroups, of `threads` invocations, with `buffers` bound in their order. One that is
+/// there twice is copied: WebGPU drops a launch that could write to a buffer through two bindings, and says
+/// so to the console only.
+pub(super) fn launch<'a>(
     kernel: impl KernelSource,
     threads: usize,
     groups: usize,
-    buffers: &[&CubeTensor],
+    buffers: impl IntoIterator<Item = &'a CubeTensor>,
 ) {
-    let arguments = buffers
-        .iter()
-        .fold(KernelArguments::new(), |arguments, buffer| {
-            arguments.with_buffer(buffer.handle.clone().binding())
-        });
-    buffers[0].client.launch(
+    let buffers: Vec<&CubeTensor> = buffers.into_iter().collect();
+    let mut places = Vec::with_capacity(buffers.len());
+    let mut arguments = KernelArguments::new();
+    for buffer in &buffers {
+        let mut binding = buffer.handle.clone().binding();
+        let place = (binding.memory.id(), binding.offset_start);
+        if places.contains(&place) {
+            binding = buffer.copy().handle.binding();
+        }
+        places.push(place);
+        arguments = arguments.with_buffer(binding);
+    }
+    let Some(first) = buffers.first() else { return };
+    first.client.launch(
         Box::new(SourceKernel::new(kernel, CubeDim::new_1d(threads as u32))),
         CubeCount::Static(groups as u32, 1, 1),
         arguments,

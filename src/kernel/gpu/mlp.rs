@@ -4,15 +4,12 @@
 //! kernels, nor has a batch of more workgroups than a launch may have.
 
 use super::adapter::software;
-use super::launch::{GROUPS, buffer, empty, launch, tensor, words};
-use super::program::{Program, QUAD, Shape, What};
-use crate::kernel::{MlpKernels, Moved, Network, TAIL, Tape};
-use crate::rng::ChainDraws;
+use super::launch::{ALIGN, GROUPS, THREADS, buffer, empty, halves, launch, part, words};
+use super::program::{Found, Program, QUAD, Shape, What};
+use crate::kernel::{MlpKernels, Moved, Network, Seats, TAIL, Weighed};
+use crate::rng::{ChainDraws, Draws};
 use burn::backend::wgpu::CubeTensor;
 use burn::tensor::Tensor;
-
-/// Invocations of a workgroup that reduces.
-const REDUCERS: usize = 64;
 
 /// Bytes of workgroup memory of a kernel whose workgroups are parties: the arrays of
 /// `shaders/mlp_tile.wgsl`, and two words for a loop's bounds.
@@ -26,26 +23,34 @@ fn workgroup_bytes(network: &Network) -> usize {
 pub struct GpuMlp {
     network: Network,
     weights: CubeTensor,
+    /// `[levels, width]`, what the time network reads; one entry without gates.
+    embedding: CubeTensor,
+    /// What `shaders/gates.wgsl` leaves; one entry without gates.
     gates: CubeTensor,
 }
 
 impl GpuMlp {
-    /// `None` where the tensors are not on a GPU, or the network is too large.
-    pub fn new(network: Network, weights: &Tensor<1>, gates: Option<&Tensor<2>>) -> Option<Self> {
+    /// `None` where the weights are not on a GPU, or the network is too large.
+    pub fn new(network: Network, weights: &Tensor<1>, embedding: &[f32]) -> Option<Self> {
         let device = weights.device();
         let weights = buffer(weights)?;
         let memory = weights.client.properties().hardware.max_shared_memory_size;
         if workgroup_bytes(&network) > memory {
             return None;
         }
-        let gates = match gates {
-            Some(gates) => buffer(gates)?,
-            // Bound, but not read.
-            None => buffer(&Tensor::<1>::zeros([1], &device))?,
-        };
+        let Network { width, levels, .. } = network;
+        let shown = if levels > 0 { embedding } else { &[0.0] };
+        let embedding = buffer(&Tensor::<1>::from_data(shown, &device))?;
+        // Without gates it is bound, but not read.
+        let gates = empty(&weights, (network.gates() + 2 * levels * width).max(1));
+        if levels > 0 {
+            let program = program(network, What::Gates);
+            launch(program, THREADS, levels, [&weights, &embedding, &gates]);
+        }
         Some(Self {
             network,
             weights,
+            embedding,
             gates,
         })
     }
@@ -58,14 +63,15 @@ impl GpuMlp {
         }
     }
 
-    /// Runs a kernel that evaluates `rows` points, with the four buffers of its own, once for each of
-    /// `infos`, which takes the place of the third of them. `None` if the rows are too many.
+    /// Runs a kernel that evaluates `rows` points, with the buffers `own`, words and what it writes bound
+    /// behind the network's, once for each of `infos`. `None` if the rows are too many.
     fn evaluate(
         &self,
         what: What,
         rows: usize,
-        [first, second, last]: [&CubeTensor; 3],
+        own: &[&CubeTensor],
         infos: impl IntoIterator<Item = Vec<u32>>,
+        found: &CubeTensor,
     ) -> Option<()> {
         let shape = self.shape(rows);
         let groups = rows.div_ceil(shape.points());
@@ -81,9 +87,9 @@ impl GpuMlp {
         let scratch = (shape != Shape::Tile).then(|| empty(&self.weights, kept));
         for info in infos {
             let info = words(&self.weights, &info);
-            let buffers = [&self.weights, &self.gates, first, second, &info, last];
-            let buffers: Vec<_> = buffers.into_iter().chain(&scratch).collect();
-            launch(program, shape.threads(), groups, &buffers);
+            let buffers = [&self.weights, &self.gates].into_iter();
+            let buffers = buffers.chain(own.iter().copied()).chain([&info, found]);
+            launch(program, shape.threads(), groups, buffers.chain(&scratch));
         }
         Some(())
     }
@@ -104,9 +110,66 @@ impl GpuMlp {
         };
         let info = [rows, labels.dims()[0], each].map(|v| v as u32);
         let found = empty(&self.weights, shape.iter().product());
-        let own = [&buffer(x)?, &buffer(labels)?, &found];
-        self.evaluate(what, rows, own, [info.to_vec()])?;
-        Some(tensor(found, shape))
+        let own = [&buffer(x)?, &buffer(labels)?];
+        self.evaluate(what, rows, &own, [info.to_vec()], &found)?;
+        Some(part(&found, 0, shape))
+    }
+
+    /// The gradient from the tape that a kernel writes of `rows` rows, the first `first` of them of one
+    /// batch.
+    fn reduced(
+        &self,
+        what: What,
+        [rows, first]: [usize; 2],
+        own: &[&CubeTensor],
+    ) -> Option<Weighed> {
+        let Network {
+            width,
+            depth,
+            levels,
+            ..
+        } = self.network;
+        let info = vec![rows as u32, first as u32];
+        let tape = empty(&self.weights, (3 * depth * width + 5) * rows);
+        self.evaluate(what, rows, own, [info.clone()], &tape)?;
+        let places = Found::of(&self.network);
+        let found = empty(&self.weights, places.all);
+        let blocks = (depth - 1) * width.div_ceil(8) * width.div_ceil(4);
+        let thin = 3 * width + (depth - 1) * width + width + 1 + self.network.gates() + 1;
+        launch(
+            program(self.network, What::Reduce),
+            THREADS,
+            (blocks + thin).div_ceil(THREADS),
+            [&tape, &words(&self.weights, &info), &found],
+        );
+        if levels > 0 {
+            let back = empty(&self.weights, 2 * levels * width);
+            launch(
+                program(self.network, What::GatesBack),
+                THREADS,
+                levels,
+                [&self.weights, &self.gates, &found, &back],
+            );
+            launch(
+                program(self.network, What::GatesReduce),
+                THREADS,
+                self.network.time_parameters().div_ceil(THREADS),
+                [&self.embedding, &self.gates, &back, &found],
+            );
+        }
+        Some(Weighed {
+            sum: part(&found, places.loss, [1]),
+            gradient: part(&found, 0, [self.network.parameters()]),
+        })
+    }
+}
+
+/// A kernel whose text does not depend on how points are evaluated.
+fn program(network: Network, what: What) -> Program {
+    Program {
+        what,
+        network,
+        shape: Shape::Tile,
     }
 }
 
@@ -130,73 +193,59 @@ impl MlpKernels for GpuMlp {
         Some((energy, both.slice([0..n, 1..3])))
     }
 
-    fn chains(&self, start: &Tensor<2>, draws: &ChainDraws, adjusted: bool) -> Option<Moved> {
-        let [n, _] = start.dims();
+    fn draw_levels(&self, x: &Tensor<2>, draws: &Draws) -> Option<Tensor<2>> {
+        let [n, _] = x.dims();
+        let levels = self.network.levels;
+        if levels == 0 {
+            return None;
+        }
+        let [seed, step] = [draws.seed(), draws.step()].map(halves);
+        let info = [&[n as u32, draws.stream() as u32], &step[..], &seed].concat();
+        let found = empty(&self.weights, n * levels);
+        self.evaluate(What::Levels, n, &[&buffer(x)?], [info], &found)?;
+        Some(part(&found, 0, [n, levels]))
+    }
+
+    fn chains(&self, seats: &Seats, draws: &ChainDraws, adjusted: bool) -> Option<Moved> {
+        let [n, _] = seats.0.dims();
         let k = draws.transitions;
         let tail = k.min(TAIL);
-        let found = empty(&self.weights, 3 * n + 2 * n * tail);
+        let accepted = (2 * n).next_multiple_of(ALIGN);
+        let trail = (accepted + n).next_multiple_of(ALIGN);
+        let found = empty(&self.weights, trail + 2 * n * tail);
         let carried = empty(&self.weights, 4 * n);
-        let ChainDraws {
-            seed,
-            streams: [normal, uniform],
-            step,
-            chains,
-            ..
-        } = *draws;
-        let halves = |v: u64| [v as u32, (v >> 32) as u32];
         let stretch = |done: usize, count: usize| {
-            let counts = [n, done, count, k, k - tail].map(|v| v as u32);
-            let kind = [u32::from(adjusted), chains as u32];
-            let streams = [normal as u32, uniform as u32];
-            [&counts[..], &kind, &streams, &halves(step), &halves(seed)].concat()
+            let counts = [n, done, count, k, k - tail, accepted, trail].map(|v| v as u32);
+            let kind = [u32::from(adjusted), draws.chains as u32];
+            let streams = draws.streams.map(|stream| stream as u32);
+            let [step, seed] = [draws.step, draws.seed].map(halves);
+            [&counts[..], &kind, &streams, &step, &seed].concat()
         };
-        let own = [&buffer(start)?, &carried, &found];
-        self.evaluate(What::Chains, n, own, [stretch(0, k)])?;
-        let found: Tensor<1> = tensor(found, [3 * n + 2 * n * tail]);
+        let own = [&buffer(&seats.0)?, &carried];
+        self.evaluate(What::Chains, n, &own, [stretch(0, k)], &found)?;
         Some(Moved {
-            x: found.clone().slice(0..2 * n).reshape([n, 2]),
-            accepted: found.clone().slice(2 * n..3 * n).reshape([n, 1]),
-            trail: found
-                .slice(3 * n..3 * n + 2 * n * tail)
-                .reshape([tail, n, 2]),
+            x: part(&found, 0, [n, 2]),
+            accepted: part(&found, accepted, [n, 1]),
+            trail: part(&found, trail, [tail, n, 2]),
         })
     }
 
-    fn tape(&self, x: &Tensor<2>, marks: &Tensor<2>) -> Option<Tape> {
-        let Network {
-            width,
-            depth,
-            levels,
-            ..
-        } = self.network;
+    fn weigh(&self, x: &Tensor<2>, marks: &Tensor<2>) -> Option<Weighed> {
         let [rows, _] = x.dims();
-        let (x, marks) = (buffer(x)?, buffer(marks)?);
-        let info = vec![rows as u32];
-        let tape = empty(&self.weights, 3 * depth * rows * width + rows);
-        self.evaluate(What::Tape, rows, [&x, &marks, &tape], [info.clone()])?;
-        let plain = self.network.plain_parameters();
-        let gates = depth * levels * width;
-        let entries = plain + gates + 1;
-        let found = empty(&self.weights, entries);
-        launch(
-            Program {
-                what: What::Reduce,
-                network: self.network,
-                shape: Shape::Tile,
-            },
-            REDUCERS,
-            entries.div_ceil(REDUCERS),
-            &[&tape, &x, &marks, &words(&self.weights, &info), &found],
-        );
-        let found: Tensor<1> = tensor(found, [entries]);
-        Some(Tape {
-            sum: found.clone().slice(plain + gates..entries),
-            layers: found.clone().slice(0..plain),
-            gates: (levels > 0).then(|| {
-                found
-                    .slice(plain..plain + gates)
-                    .reshape([depth * levels, width])
-            }),
-        })
+        let own = [&buffer(x)?, &buffer(marks)?];
+        self.reduced(What::Tape, [rows, rows], &own)
+    }
+
+    fn contrast(&self, batches: [[&Tensor<2>; 2]; 2]) -> Option<Weighed> {
+        let [[data, data_member], [chains, chains_member]] = batches;
+        let [first, _] = data.dims();
+        let [second, _] = chains.dims();
+        let own = [
+            &buffer(data)?,
+            &buffer(data_member)?,
+            &buffer(chains)?,
+            &buffer(chains_member)?,
+        ];
+        self.reduced(What::Contrast, [first + second, first], &own)
     }
 }

@@ -1,11 +1,17 @@
-//! Kernels for tensors on a GPU, in WGSL.
+//! Kernels in WGSL on the buffers of burn's tensors.
 
+mod adam;
 mod adapter;
+mod ceiling;
+mod chains;
 mod launch;
 mod mlp;
 mod program;
 
+pub(super) use adam::adam;
 pub use adapter::set_software;
+pub use ceiling::multiply_add;
+pub(super) use chains::{put, take};
 pub use launch::on_gpu;
 pub(super) use mlp::GpuMlp;
-pub use program::{Program, Shape, What};
+pub use program::{Plain, Program, Shape, What};

@@ -11,6 +11,7 @@ mod work;
 use super::device::{self, Gpu, Opened};
 use super::inbox::{Inbox, Letter, yield_now};
 use super::{Init, post};
+use crate::engine::bench::Bench;
 use crate::engine::{Train2d, TrainError};
 use crate::protocol::{Clock, Command, EVERY_LANE, Event, Lab};
 use burn::tensor::Device;
@@ -36,6 +37,7 @@ pub struct Session {
     gpu: Option<Gpu>,
     lanes: Vec<Lane>,
     studio: Studio,
+    bench: Bench,
     clock: Clock,
     hidden: bool,
     /// Whether the worker has no device any more.
@@ -56,6 +58,7 @@ impl Session {
             device,
             lab,
             gpu,
+            bench: Bench::default(),
             lanes: lanes.map(|(pair, index)| Lane::new(index, pair)).collect(),
             clock: Clock::Iterations,
             hidden: false,
@@ -164,6 +167,10 @@ impl Session {
             Command::SelfTest => {
                 self.lab.checks.clear();
                 post::event(EVERY_LANE, &Event::Ready(Box::new(self.lab.clone())));
+            }
+            Command::Time(subject) => {
+                let timing = guarded(self.bench.time(subject, &self.device)).await?;
+                post::event(EVERY_LANE, &Event::Timed(timing));
             }
             Command::Clock(clock) => self.clock = clock,
             Command::Hidden(hidden) => {

@@ -5,6 +5,7 @@
 
 use super::lane::Lane;
 use super::{Session, guarded};
+use crate::engine::bench::Bench;
 use crate::engine::{Train2d, TrainError};
 use crate::protocol::{Backend, EVERY_LANE, Event, WhyCpu};
 use crate::settings::Settings;
@@ -83,6 +84,8 @@ impl Session {
             return self.strand(WhyCpu::Lost(message));
         };
         self.device = opened.device;
+        // What stays warm between timings lay on the old one.
+        self.bench = Bench::default();
         self.lab = opened.lab;
         self.gpu = opened.gpu;
         self.open_painters().await;

@@ -1,0 +1,89 @@
+//! What is timed, and how long it took.
+
+use serde::{Deserialize, Serialize};
+
+/// Something that is timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Subject {
+    /// MALA chains by kernels, and by tensor operations.
+    Chains,
+    ChainsByOperations,
+    /// Iterations of the playground's DA-EBM run.
+    Training,
+    TrainingByOperations,
+    /// The same on the CPU.
+    CpuChains,
+    CpuChainsByOperations,
+    CpuTraining,
+    CpuTrainingByOperations,
+    /// Multiply-adds and nothing else.
+    MultiplyAdd,
+}
+
+impl Subject {
+    /// Every subject, those of the GPU first.
+    pub const ALL: [Self; 9] = [
+        Self::Chains,
+        Self::ChainsByOperations,
+        Self::Training,
+        Self::TrainingByOperations,
+        Self::MultiplyAdd,
+        Self::CpuChains,
+        Self::CpuChainsByOperations,
+        Self::CpuTraining,
+        Self::CpuTrainingByOperations,
+    ];
+
+    /// Whether tensor operations do it, one by one.
+    pub fn by_operations(self) -> bool {
+        matches!(
+            self,
+            Self::ChainsByOperations
+                | Self::TrainingByOperations
+                | Self::CpuChainsByOperations
+                | Self::CpuTrainingByOperations
+        )
+    }
+
+    /// Whether it is done on the CPU whatever the device.
+    pub fn on_cpu(self) -> bool {
+        matches!(
+            self,
+            Self::CpuChains
+                | Self::CpuChainsByOperations
+                | Self::CpuTraining
+                | Self::CpuTrainingByOperations
+        )
+    }
+
+    /// A short name, for files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chains => "chains",
+            Self::ChainsByOperations => "chains_by_operations",
+            Self::Training => "training",
+            Self::TrainingByOperations => "training_by_operations",
+            Self::CpuChains => "cpu_chains",
+            Self::CpuChainsByOperations => "cpu_chains_by_operations",
+            Self::CpuTraining => "cpu_training",
+            Self::CpuTrainingByOperations => "cpu_training_by_operations",
+            Self::MultiplyAdd => "multiply_add",
+        }
+    }
+}
+
+/// One timing.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    pub subject: Subject,
+    pub seconds: f64,
+    /// Chain steps, iterations or arithmetic operations done.
+    pub amount: f64,
+}
+
+impl Timing {
+    /// Amount a second.
+    pub fn rate(&self) -> f64 {
+        self.amount / self.seconds
+    }
+}
