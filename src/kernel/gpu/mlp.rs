@@ -11,6 +11,13 @@ use crate::rng::{ChainDraws, Draws};
 use burn::backend::wgpu::CubeTensor;
 use burn::tensor::Tensor;
 
+/// Arithmetic operations of one dispatch of chains: some 50 ms of a weak GPU, and of a software adapter.
+const OPERATIONS: u64 = 4_000_000_000;
+const SOFTWARE_OPERATIONS: u64 = 300_000_000;
+
+/// Turns of loops in an invocation that lavapipe does.
+const LAVAPIPE_TURNS: usize = 60_000;
+
 /// Bytes of workgroup memory of a kernel whose workgroups are parties: the arrays of
 /// `shaders/mlp_tile.wgsl`, and two words for a loop's bounds.
 fn workgroup_bytes(network: &Network) -> usize {
@@ -61,6 +68,25 @@ impl GpuMlp {
             true => Shape::software(self.network.width, rows),
             false => Shape::Tile,
         }
+    }
+
+    /// Most transitions of `n` chains in one dispatch: a longer one would make the page, which shares the
+    /// GPU, wait.
+    fn stretch(&self, n: usize) -> usize {
+        let Network { width, depth, .. } = self.network;
+        let weights = 2 * width + (depth - 1) * width * width + width;
+        let budget = match self.shape(n) {
+            Shape::Tile => OPERATIONS,
+            Shape::Lane(_) => SOFTWARE_OPERATIONS,
+        };
+        let fit = (budget / (4 * n as u64 * weights as u64)) as usize;
+        // Mesa's lavapipe leaves a loop after 65,535 turns, without a word; inner loops count.
+        let turns = (width.div_ceil(Shape::Tile.threads()) * (width + 4) + 64) * 2 * depth;
+        let fit = match cfg!(target_arch = "wasm32") {
+            true => fit,
+            false => fit.min(LAVAPIPE_TURNS / turns),
+        };
+        fit.max(1)
     }
 
     /// Runs a kernel that evaluates `rows` points, with the buffers `own`, words and what it writes bound
@@ -222,7 +248,10 @@ impl MlpKernels for GpuMlp {
             [&counts[..], &kind, &streams, &step, &seed].concat()
         };
         let own = [&buffer(&seats.0)?, &carried];
-        self.evaluate(What::Chains, n, &own, [stretch(0, k)], &found)?;
+        let most = self.stretch(n);
+        let stretches = (0..k).step_by(most);
+        let stretches = stretches.map(|done| stretch(done, most.min(k - done)));
+        self.evaluate(What::Chains, n, &own, stretches, &found)?;
         Some(Moved {
             x: part(&found, 0, [n, 2]),
             accepted: part(&found, accepted, [n, 1]),
