@@ -44,11 +44,11 @@ fn rows_of<S: Simd, const R: usize, const V: usize>(
     let whole = rows / R * R;
     for row in (0..whole).step_by(R) {
         let c = &mut c[row * columns + column..];
-        block::<S, R, V>(simd, c, &a[row..], b, [rows, columns]);
+        block::<S, R, V>(simd, c, a, b, [rows, columns, row]);
     }
     for row in whole..rows {
         let c = &mut c[row * columns + column..];
-        block::<S, 1, V>(simd, c, &a[row..], b, [rows, columns]);
+        block::<S, 1, V>(simd, c, a, b, [rows, columns, row]);
     }
 }
 
@@ -58,18 +58,24 @@ fn block<S: Simd, const R: usize, const V: usize>(
     c: &mut [Lanes],
     a: &[f32],
     b: &[Lanes],
-    [rows, columns]: [usize; 2],
+    [rows, columns, row]: [usize; 3],
 ) {
+    // Known before the loop, so that no step of it has to look.
+    assert!(row + R <= rows, "a block lies within its matrix");
     let mut sums = [[simd.splat_f32s(0.0); V]; R];
     for (sum, c) in sums.iter_mut().zip(c.iter().step_by(columns)) {
         for (sum, &c) in sum.iter_mut().zip(S::as_simd_f32s(c).0) {
             *sum = c;
         }
     }
-    for (a, b) in a.chunks(rows).zip(b.iter().step_by(columns)) {
-        // As an array: its length must be known for the sums to stay in registers.
-        let Some(a) = a.first_chunk::<R>() else { break };
-        let (b, _) = S::as_simd_f32s(b);
+    for (a, b) in a.chunks_exact(rows).zip(b.iter().step_by(columns)) {
+        // As arrays: their lengths must be known for the sums to stay in registers.
+        let Some(a) = a[row..].first_chunk::<R>() else {
+            break;
+        };
+        let Some(b) = S::as_simd_f32s(b).0.first_chunk::<V>() else {
+            break;
+        };
         for (sum, &a) in sums.iter_mut().zip(a) {
             let a = simd.splat_f32s(a);
             for (sum, &b) in sum.iter_mut().zip(b) {

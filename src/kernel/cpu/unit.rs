@@ -96,7 +96,12 @@ fn exp(x: f32) -> f32 {
 /// The polynomial in x with these coefficients, the highest power's first.
 #[inline(always)]
 fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
-    coefficients.into_iter().fold(0.0, |sum, c| sum * x + c)
+    // Not from zero: a compiler must not leave out a product with it.
+    let mut sum = coefficients[0];
+    for c in &coefficients[1..] {
+        sum = sum * x + c;
+    }
+    sum
 }
 
 #[cfg(test)]
