@@ -20,6 +20,8 @@ use crate::sampler::{JumpKind, Kernel, Labelled, adapt};
 use crate::settings::{Key, Settings};
 use burn::tensor::{Device, ExecutionError, Tensor, TensorData};
 use std::fmt;
+use std::pin::Pin;
+use std::time::Duration;
 use web_time::Instant;
 
 /// Iterations between two adaptations of the step sizes, as in the released image code (its 2D
@@ -54,6 +56,9 @@ impl From<ExecutionError> for TrainError {
         Self::Device(format!("{error:?}"))
     }
 }
+
+/// What waits for the device, and fails if it gives no answer.
+pub type Fence = Pin<Box<dyn Future<Output = Result<(), TrainError>>>>;
 
 /// A run: an energy of the plane, its optimiser and its chains.
 pub struct Train2d {
@@ -202,13 +207,22 @@ impl Train2d {
         self.settings = settings;
     }
 
-    /// Does `count` iterations, or fewer if the run's length comes first, and waits for the device:
-    /// the one wait that keeps its queue from growing without bound.
+    /// Does `count` iterations, or fewer if the run's length comes first, and waits for the device.
     ///
     /// # Errors
     /// If the device fails to answer.
     pub async fn advance(&mut self, count: u64) -> Result<(), TrainError> {
         let began = Instant::now();
+        if let Some(done) = self.begin(count) {
+            done.await?;
+        }
+        self.spend(began.elapsed());
+        Ok(())
+    }
+
+    /// As [`Train2d::advance`], but gives what waits for the device, if there is anything to wait for. The
+    /// caller waits for it before the device's queue gets long, and says how long that took.
+    pub fn begin(&mut self, count: u64) -> Option<Fence> {
         for _ in 0..count {
             if self.finished() {
                 break;
@@ -218,19 +232,18 @@ impl Train2d {
                 self.adapt_steps();
             }
         }
-        self.wait().await?;
-        self.seconds += began.elapsed().as_secs_f64();
-        Ok(())
+        self.fence()
     }
 
-    /// Waits until the device has done what was asked of it so far.
-    ///
-    /// # Errors
-    /// If the device fails to answer.
-    pub async fn wait(&self) -> Result<(), TrainError> {
-        let first = self.flat.clone().slice(0..1);
-        read(vec![first.into()]).await?;
-        Ok(())
+    /// Counts time spent on iterations.
+    pub fn spend(&mut self, time: Duration) {
+        self.seconds += time.as_secs_f64();
+    }
+
+    /// What waits until the device has done what was asked of it so far; `None` if it has.
+    pub fn fence(&self) -> Option<Fence> {
+        let done = crate::kernel::fence(&self.flat)?;
+        Some(Box::pin(async { done.await.map_err(TrainError::Device) }))
     }
 
     /// The Markov kernel of the settings; warm-up accepts every move.

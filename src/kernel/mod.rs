@@ -16,7 +16,10 @@ mod plan_kernels;
 pub use adam::{AdamRule, AdamState, adam};
 pub use chains::{ANEW, Parted, Return, Taken, put, take};
 pub use cpu::silu;
-pub use gpu::{Plain, Program, Shape, What, multiply_add, on_gpu, set_software};
+pub use gpu::{
+    Plain, Program, Shape, What, fence, loads, multiply_add, on_gpu, products, set_parts,
+    set_software,
+};
 pub use mlp::{MlpKernels, Moved, Seats, TAIL, Weighed, mlp_kernels};
 pub use network::Network;
 pub use plan_kernels::{PlanKernels, Rule, plan_kernels};

@@ -12,15 +12,31 @@ use burn::tensor::wgpu::WgpuSetup;
 use futures_lite::future;
 use gloo_timers::future::TimeoutFuture;
 use js_sys::Reflect;
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 use wasm_bindgen::JsValue;
-use wgpu::{Adapter, DeviceType, Features, Instance, InstanceDescriptor};
+use wgpu::{Adapter, DeviceType, Features, Instance, InstanceDescriptor, Queue};
 
 /// Dispatches that burn collects before it submits them.
 const TASKS: usize = 64;
 
 /// How long the browser may take to give an adapter and a device.
 const DEADLINE_MS: u32 = 20_000;
+
+thread_local! {
+    /// The queue of the worker's one device.
+    static QUEUE: RefCell<Option<Queue>> = const { RefCell::new(None) };
+}
+
+/// Makes the browser look whether the GPU has finished something. Firefox looks when something is submitted,
+/// and otherwise every 100 ms (<https://bugzilla.mozilla.org/show_bug.cgi?id=1870699>).
+pub fn nudge() {
+    QUEUE.with_borrow(|queue| {
+        if let Some(queue) = queue {
+            queue.submit([]);
+        }
+    });
+}
 
 /// A device and what it is; its self-test is still to come.
 pub struct Opened {
@@ -115,6 +131,7 @@ async fn ask() -> Result<Opened, WhyCpu> {
         .await
         .map_err(|error| WhyCpu::NoWebGpu(error.to_string()))?;
 
+    QUEUE.set(Some(queue.clone()));
     let backend = info.backend;
     let setup = WgpuSetup {
         instance,
@@ -146,7 +163,7 @@ async fn ask() -> Result<Opened, WhyCpu> {
         }));
     let adapter = describe(&setup.device);
     let software = info.device_type == DeviceType::Cpu || adapter.contains("swiftshader");
-    kernel::set_software(software);
+    kernel::set_software(adapter.contains("swiftshader"));
     let lab = Lab {
         backend: Backend::WebGpu,
         why_cpu: None,

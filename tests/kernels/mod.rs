@@ -3,7 +3,7 @@
 
 use basin::energy::{Activation, Architecture, Energy, LevelEnergy, Mlp, Trainable};
 use basin::energy::{membership_of, membership_of_labels};
-use basin::kernel::{ANEW, AdamRule, AdamState, Return, adam, put, take};
+use basin::kernel::{ANEW, AdamRule, AdamState, Return, adam, put, set_parts, take};
 use basin::objective::contrast;
 use basin::rng::{Draws, Stream};
 use basin::sampler::{Jump, JumpKind, Kernel, Labelled, Noise, move_labels, run};
@@ -269,6 +269,11 @@ async fn network_agrees(a: &Architecture, n: usize, device: &Device) {
         let streams = [Stream::Proposal, Stream::Accept];
         let noise = Noise::draw(1 << 33 | 5, streams, 1 << 34 | 9, [11, n, 2], device);
         let moved = run(Kernel::Mala, &energy, at(false), &step, &noise);
+        let whole = values(moved.trail).await;
+        set_parts(4);
+        let cut = run(Kernel::Mala, &energy, at(false), &step, &noise);
+        set_parts(1);
+        assert_eq!(values(cut.trail).await, whole, "chains in parts, {name}");
         let free = run(Kernel::Ula, &energy, at(false), &step, &noise);
         let shared = Noise::draw(3, streams, 2, [3, 1, 2], device).for_all(n);
         let together = run(Kernel::Mala, &energy, at(false), &step, &shared);

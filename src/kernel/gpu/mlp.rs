@@ -3,7 +3,7 @@
 //! Invariant: a network whose quad of points does not fit the workgroup memory of the device has no
 //! kernels, nor has a batch of more workgroups than a launch may have.
 
-use super::adapter::software;
+use super::adapter::{parts, software};
 use super::launch::{ALIGN, GROUPS, THREADS, buffer, empty, halves, launch, part, words};
 use super::program::{Found, Program, QUAD, Shape, What};
 use crate::kernel::{MlpKernels, Moved, Network, Seats, TAIL, Weighed};
@@ -70,9 +70,9 @@ impl GpuMlp {
         }
     }
 
-    /// Most transitions of `n` chains in one dispatch: a longer one would make the page, which shares the
-    /// GPU, wait.
-    fn stretch(&self, n: usize) -> usize {
+    /// Most of `all` transitions of `n` chains in one dispatch: a longer one would make the page, which shares
+    /// the GPU, wait.
+    fn stretch(&self, n: usize, all: usize) -> usize {
         let Network { width, depth, .. } = self.network;
         let weights = 2 * width + (depth - 1) * width * width + width;
         let budget = match self.shape(n) {
@@ -86,7 +86,7 @@ impl GpuMlp {
             true => fit,
             false => fit.min(LAVAPIPE_TURNS / turns),
         };
-        fit.max(1)
+        fit.min(all.div_ceil(parts())).max(1)
     }
 
     /// Runs a kernel that evaluates `rows` points, with the buffers `own`, words and what it writes bound
@@ -111,7 +111,12 @@ impl GpuMlp {
         };
         let kept = groups * shape.points() * self.network.depth * self.network.width;
         let scratch = (shape != Shape::Tile).then(|| empty(&self.weights, kept));
-        for info in infos {
+        for (i, info) in infos.into_iter().enumerate() {
+            if i > 0 {
+                // What was launched before is a submit of its own. Only a lost device cannot take it, and
+                // whoever waits for it is told.
+                let _ = self.weights.client.flush();
+            }
             let info = words(&self.weights, &info);
             let buffers = [&self.weights, &self.gates].into_iter();
             let buffers = buffers.chain(own.iter().copied()).chain([&info, found]);
@@ -248,7 +253,7 @@ impl MlpKernels for GpuMlp {
             [&counts[..], &kind, &streams, &step, &seed].concat()
         };
         let own = [&buffer(&seats.0)?, &carried];
-        let most = self.stretch(n);
+        let most = self.stretch(n, k);
         let stretches = (0..k).step_by(most);
         let stretches = stretches.map(|done| stretch(done, most.min(k - done)));
         self.evaluate(What::Chains, n, &own, stretches, &found)?;

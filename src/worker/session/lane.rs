@@ -4,7 +4,7 @@
 //! one and its pictures, or the last good checkpoint.
 
 use super::guarded;
-use crate::engine::{Checkpoint, Comparing, Train2d, TrainError};
+use crate::engine::{Checkpoint, Comparing, Pace, Train2d, TrainError};
 use crate::protocol::{Camera, Event};
 use crate::settings::Settings;
 use crate::worker::device::Gpu;
@@ -31,8 +31,7 @@ pub(super) struct Lane {
     pub stale: bool,
     /// Whether a picture was drawn on this device: the self-test lets it go first.
     pub drawn: bool,
-    /// Iterations that fit a slice.
-    pub pace: u64,
+    pub pace: Pace,
     pub next_iteration: Instant,
     pub next_frame: Instant,
     pub next_strip: Instant,
@@ -63,7 +62,7 @@ impl Lane {
             dirty: true,
             stale: false,
             drawn: false,
-            pace: 1,
+            pace: Pace::default(),
             next_iteration: now,
             next_frame: now,
             next_strip: now,
@@ -136,7 +135,7 @@ impl Lane {
     pub fn refresh(&mut self) {
         let now = Instant::now();
         (self.next_report, self.next_strip, self.next_frame) = (now, now, now);
-        (self.stale, self.dirty, self.pace) = (true, true, 1);
+        (self.stale, self.dirty, self.pace) = (true, true, Pace::default());
     }
 
     pub fn play(&mut self, playing: bool) {

@@ -1,8 +1,9 @@
-//! The worker's one task: commands here, runs with their canvases in `lane`, the slices of training,
-//! reports and pictures in `work`, what goes wrong in `recovery`.
+//! The worker's one task: commands here, runs with their canvases in `lane`, the slices of training in
+//! `flight`, those of reports and pictures in `work`, what goes wrong in `recovery`.
 //!
 //! Invariant: lanes share the device and take turns on it, so one lane's seconds are its own.
 
+mod flight;
 mod lane;
 mod recovery;
 mod studio;
@@ -15,6 +16,7 @@ use crate::engine::bench::Bench;
 use crate::engine::{Train2d, TrainError};
 use crate::protocol::{Clock, Command, EVERY_LANE, Event, Lab};
 use burn::tensor::Device;
+use flight::Flight;
 use futures_lite::future;
 use gloo_timers::future::TimeoutFuture;
 use lane::Lane;
@@ -29,6 +31,9 @@ const REST_MS: u32 = 8;
 /// takes long to compile the kernels of a first iteration.
 const DEADLINE_MS: u32 = 60_000;
 
+/// Time between two looks at whether the device has answered.
+const NUDGE_MS: u32 = 4;
+
 /// Everything the worker owns.
 pub struct Session {
     inbox: Rc<Inbox>,
@@ -36,6 +41,10 @@ pub struct Session {
     lab: Lab,
     gpu: Option<Gpu>,
     lanes: Vec<Lane>,
+    /// Iterations that the device is still at.
+    flight: Option<Flight>,
+    /// When it was last done with some.
+    landed: Instant,
     studio: Studio,
     bench: Bench,
     clock: Clock,
@@ -60,6 +69,8 @@ impl Session {
             gpu,
             bench: Bench::default(),
             lanes: lanes.map(|(pair, index)| Lane::new(index, pair)).collect(),
+            flight: None,
+            landed: Instant::now(),
             clock: Clock::Iterations,
             hidden: false,
             stranded: false,
@@ -128,6 +139,7 @@ impl Session {
     }
 
     async fn handle(&mut self, index: usize, command: Command) -> Result<(), TrainError> {
+        self.land().await?;
         let share = self.share();
         let Some(lane) = self.lanes.get_mut(index) else {
             return Ok(());
@@ -189,5 +201,11 @@ async fn guarded<T>(work: impl Future<Output = Result<T, TrainError>>) -> Result
         TimeoutFuture::new(DEADLINE_MS).await;
         Err(TrainError::Device("no answer in time".into()))
     };
-    future::or(work, deadline).await
+    let nudges = async {
+        loop {
+            TimeoutFuture::new(NUDGE_MS).await;
+            device::nudge();
+        }
+    };
+    future::or(work, future::or(deadline, nudges)).await
 }

@@ -69,6 +69,7 @@ impl Session {
         );
         // Everything that holds buffers of the old device.
         self.gpu = None;
+        self.flight = None;
         let mut runs = Vec::with_capacity(self.lanes.len());
         for lane in &mut self.lanes {
             (lane.painter, lane.comparing) = (None, None);

@@ -1,4 +1,5 @@
-//! The slices of work that a session does in turn: training, reports, comparisons, pictures, checks.
+//! The slices of work that a session does in turn: training (in `flight`), reports, comparisons, pictures,
+//! checks.
 //!
 //! Invariant: each looks at what is due, does at most a slice of it, and says when it is due next.
 
@@ -6,20 +7,18 @@ use super::lane::Lane;
 use super::{Session, guarded};
 use crate::engine::{CHECKS, TrainError, check};
 use crate::protocol::{Clock, EVERY_LANE, Event, WhyCpu};
-use crate::settings::Key;
 use crate::worker::post;
 use burn::tensor::Device;
 use std::time::Duration;
 use web_time::Instant;
 
-/// Work between two looks at the inbox. Short enough that a click is answered at once.
+/// Work of a comparison between two looks at the inbox.
 const SLICE: Duration = Duration::from_millis(30);
 
-/// Most iterations by which one lane runs ahead of another that keeps step.
-const LEAD: u64 = 20;
-
-/// No frame sooner than this after the last, and no more than about a third of the time drawing.
+/// No frame sooner than this after the last, and no more than about a third of the time drawing; where nothing
+/// but speed is asked for, one a second.
 const FRAME: Duration = Duration::from_millis(33);
+const RARE_FRAME: Duration = Duration::from_secs(1);
 const DRAW_SHARE: u32 = 2;
 
 /// No report sooner than this after the last, and no more than about a fifth of the time on them.
@@ -35,17 +34,16 @@ const CHECKPOINT: Duration = Duration::from_secs(5);
 impl Session {
     /// One slice of everything that is due.
     pub(super) async fn work(&mut self) -> Result<(), TrainError> {
-        let share = self.share();
         if let Some(index) = self.turn() {
-            let most = match (share, self.clock) {
-                (2.., Clock::Iterations) => LEAD,
-                _ => u64::MAX,
-            };
-            self.lanes[index].train(most, &self.device, share).await?;
+            self.train(index).await?;
+        }
+        let share = self.share();
+        let now = Instant::now();
+        if self.lanes.iter().any(|lane| lane.due(now, self.hidden)) {
+            self.land().await?;
         }
         for lane in &mut self.lanes {
-            let due = lane.run.is_some() && (lane.playing || lane.stale);
-            if due && Instant::now() >= lane.next_report {
+            if lane.report_due(now) {
                 lane.report(&self.device, share).await?;
             }
             lane.compare().await?;
@@ -104,40 +102,17 @@ impl Session {
 }
 
 impl Lane {
-    /// As many iterations as fit a slice, `most` at most. `share` is the number of lanes.
-    pub async fn train(
-        &mut self,
-        most: u64,
-        device: &Device,
-        share: u32,
-    ) -> Result<(), TrainError> {
-        let Some(run) = &mut self.run else {
-            return Ok(());
-        };
-        let (count, pause) = match run.settings().choice(Key::Speed) {
-            "slow" => (1, Duration::from_millis(1000)),
-            "brisk" => (1, Duration::from_millis(100)),
-            _ => (self.pace.min(most), Duration::ZERO),
-        };
-        let began = Instant::now();
-        guarded(run.advance(count)).await?;
-        self.stale = true;
-        let took = began.elapsed();
-        if pause.is_zero() {
-            let fits = SLICE.as_secs_f64() / took.as_secs_f64().max(1e-4) * count as f64;
-            self.pace = (fits as u64).clamp(1, 2 * count);
-        }
-        self.next_iteration = Instant::now() + pause.saturating_sub(took);
-        if !run.finished() {
-            return Ok(());
-        }
-        self.report(device, share).await?;
-        // A report of a runaway has put the run back and stopped it already.
-        if self.playing {
-            self.play(false);
-            self.say_finished();
-        }
-        Ok(())
+    /// Whether anything is to be done for which none of the run's iterations may be on its way.
+    fn due(&self, now: Instant, hidden: bool) -> bool {
+        self.comparing.is_some() || self.report_due(now) || (!hidden && self.frame_due(now))
+    }
+
+    fn report_due(&self, now: Instant) -> bool {
+        self.run.is_some() && (self.playing || self.stale) && now >= self.next_report
+    }
+
+    fn frame_due(&self, now: Instant) -> bool {
+        (self.playing || self.dirty) && now >= self.next_frame
     }
 
     pub async fn report(&mut self, device: &Device, share: u32) -> Result<(), TrainError> {
@@ -189,7 +164,8 @@ impl Lane {
 
     pub async fn draw(&mut self, hidden: bool, share: u32) -> Result<(), TrainError> {
         let now = Instant::now();
-        let due = (self.playing || self.dirty) && now >= self.next_frame;
+        let due = self.frame_due(now);
+        let frame = if self.flat_out() { RARE_FRAME } else { FRAME };
         let (Some(run), Some(painter)) = (&mut self.run, &mut self.painter) else {
             self.dirty = false;
             return Ok(());
@@ -214,8 +190,8 @@ impl Lane {
         if let Some(at) = self.probe {
             let probe = guarded(run.probe(at)).await?;
             post::event(self.index, &Event::Probe(probe));
-        } else {
-            guarded(run.wait()).await?;
+        } else if let Some(done) = run.fence() {
+            guarded(done).await?;
         }
         let took = now.elapsed();
         self.drawn = true;
@@ -223,7 +199,7 @@ impl Lane {
             self.next_strip = Instant::now() + STRIP.max(took * DRAW_SHARE * share);
         }
         self.next_frame =
-            Instant::now() + FRAME.saturating_sub(took).max(took * DRAW_SHARE * share);
+            Instant::now() + frame.saturating_sub(took).max(took * DRAW_SHARE * share);
         // A picture that rests is drawn once more with a fresh strip, then left alone.
         self.dirty = !strip && !self.playing;
         if self.dirty {
