@@ -3,13 +3,14 @@
 //! On the web a shader that fails to compile gives stale data and no error, so every family of
 //! kernels that training uses is run once on known input and compared.
 
-use super::train2d::TrainError;
+use super::train2d::{Train2d, TrainError};
 use super::{Reading, read};
 use crate::energy::{Activation, Architecture, Energy, LevelEnergy, Mlp, membership_of_labels};
-use crate::objective::{Adam, AdamSettings, ReplayBuffer, clip_to_norm, contrast};
+use crate::objective::{Adam, AdamSettings, Averaged, ReplayBuffer, contrast};
 use crate::protocol::Check;
 use crate::rng::{Draws, Stream};
 use crate::sampler::{Jump, JumpKind, Kernel, Labelled, Noise, mixture_transition};
+use crate::settings::{Key, Settings};
 use burn::tensor::{Device, Tensor, TensorData};
 use web_time::Instant;
 
@@ -58,6 +59,11 @@ const CASES: &[Case] = &[
         name: "mixture sampler",
         tolerance: 1e-3,
         run: sampler,
+    },
+    Case {
+        name: "iterations of training",
+        tolerance: 1e-3,
+        run: training,
     },
 ];
 
@@ -224,13 +230,12 @@ fn gated_energy(d: &Device) -> Vec<Reading> {
 
 fn optimiser(d: &Device) -> Vec<Reading> {
     let a = architecture(Some(LEVELS));
-    let flat = weights(&a, d);
+    let mut flat = weights(&a, d);
     let batch = |step| Labelled {
         x: normals(step, [ROWS, 2], d),
         member: labels(d),
     };
     let found = contrast(&Mlp::new(&a, &flat), &batch(8), &batch(9));
-    let (gradient, norm) = clip_to_norm(found.gradient.clone(), 1.0);
     let mut adam = Adam::new(a.layout().parameters(), d);
     // Momentum keeps the step smooth in the gradient: without it the first step is a sign, and
     // rounding decides it.
@@ -239,13 +244,21 @@ fn optimiser(d: &Device) -> Vec<Reading> {
         beta1: 0.9,
         beta2: 0.9,
     };
-    adam.step(flat, gradient, s);
+    let mut average = normals(12, [a.layout().parameters(), 1], d).reshape([-1]);
+    let averaged = Averaged {
+        average: &mut average,
+        memory: 0.9,
+        iteration: 100,
+    };
+    let gradient = found.gradient.clone();
+    let norm = adam.descend(&mut flat, Some(averaged), gradient, 1.0, s, true);
     vec![
         found.loss.into(),
         found.gradient.into(),
         norm.into(),
         adam.first.into(),
         adam.second.into(),
+        average.into(),
     ]
 }
 
@@ -265,6 +278,37 @@ fn sampler(d: &Device) -> Vec<Reading> {
         moved.chains.member.into(),
         moved.acceptance.into(),
     ]
+}
+
+/// Two iterations of DA-EBM on the network of the cases before, so that nothing of it is compiled twice. In its
+/// warm-up, where no decision can be turned by rounding.
+fn training(d: &Device) -> Vec<Reading> {
+    let mut settings = Settings::default();
+    let small = [
+        (Key::Width, "32"),
+        (Key::Levels, "3"),
+        (Key::Chains, "96"),
+        (Key::Buffer, "200"),
+        (Key::Steps, "4"),
+        (Key::Jump, "none"),
+        (Key::Reinit, "0.2"),
+        (Key::Ema, "0.9"),
+    ];
+    for (key, text) in small {
+        // Each is within its range.
+        let _ = settings.set_text(key, text);
+    }
+    let Ok(mut run) = Train2d::new(settings, d.clone()) else {
+        return Vec::new();
+    };
+    // Whoever reads what it did waits for it, too.
+    let _ = run.begin(2);
+    let chains = run.standing_chains().cloned();
+    let chains = chains.map(|chains| [chains.x.into(), chains.member.into()]);
+    let gradient = run.gradient.map(Reading::from);
+    let losses = run.losses.into_iter().map(Reading::from);
+    let rest = losses.chain(gradient).chain([run.since_report.into()]);
+    chains.into_iter().flatten().chain(rest).collect()
 }
 
 #[cfg(test)]

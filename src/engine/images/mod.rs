@@ -16,9 +16,7 @@ use crate::data::images::{Images, NUMBERS};
 use crate::diffusion::Schedule;
 use crate::energy::Layout;
 use crate::energy::conv::{ConvArchitecture, ConvEnergy, ConvShape};
-use crate::objective::{
-    Adam, AdamSettings, Objective, ReplayBuffer, Update, averaged, clip_to_norm,
-};
+use crate::objective::{Adam, AdamSettings, Averaged, Objective, ReplayBuffer, Update};
 use crate::sampler::{JumpKind, Kernel, adapt, ancestral};
 use crate::weights::{ModelSpec, WeightsError, WeightsFile};
 use burn::tensor::{Device, Tensor};
@@ -274,9 +272,17 @@ impl TrainImages {
         };
         let found = self.objective.descend(&update);
         let found_at = Instant::now();
-        let (gradient, norm) = clip_to_norm(found.contrast.gradient, s.clip);
-        self.flat = self.adam.step(self.flat.clone(), gradient, adam);
-        self.average = averaged(&self.average, &self.flat, s.ema, self.iteration);
+        let mut weights = self.flat.clone();
+        let average = Averaged {
+            average: &mut self.average,
+            memory: s.ema,
+            iteration: self.iteration,
+        };
+        let gradient = found.contrast.gradient;
+        let norm = self
+            .adam
+            .descend(&mut weights, Some(average), gradient, s.clip, adam, true);
+        self.flat = weights;
         if let Some(moved) = found.moved {
             self.window = self.window.clone() + moved.acceptance.clone();
             self.since_report = self.since_report.clone() + moved.acceptance;
