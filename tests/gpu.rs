@@ -132,6 +132,9 @@ fn shaders_are_valid_for_every_network() {
         Plain::Put(7),
         Plain::Norm(64),
         Plain::Adam(64),
+        Plain::MultiplyAdd,
+        Plain::Loads,
+        Plain::Products(128, 4),
     ];
     for kernel in plain {
         valid(&kernel.text(), &format!("{kernel:?}"));

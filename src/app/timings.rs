@@ -49,6 +49,10 @@ pub fn words(subject: Subject) -> (&'static str, &'static str) {
             ("DA-EBM training, tensor operations, CPU", "iterations/s")
         }
         Subject::MultiplyAdd => ("multiply-adds and nothing else", "operations/s"),
+        Subject::Loads => ("loads and nothing else", "loads/s"),
+        Subject::ProductsOfTwo => ("matrix products, 8 points at once", "operations/s"),
+        Subject::ProductsOfFour => ("matrix products, 16 points at once", "operations/s"),
+        Subject::ProductsOfEight => ("matrix products, 32 points at once", "operations/s"),
     }
 }
 

@@ -6,7 +6,7 @@
 use super::train2d::{Train2d, TrainError};
 use super::{Reading, read};
 use crate::energy::{Activation, Architecture, LevelEnergy, Mlp, membership_of};
-use crate::kernel::multiply_add;
+use crate::kernel::{loads, multiply_add, products};
 use crate::protocol::{Subject, Timing};
 use crate::rng::{Draws, Stream};
 use crate::sampler::{Kernel, Noise, run};
@@ -80,7 +80,11 @@ impl Bench {
             Subject::CpuTraining | Subject::CpuTrainingByOperations => {
                 self.train(subject, &cpu).await
             }
-            Subject::MultiplyAdd => multiply_adds(device).await,
+            Subject::MultiplyAdd => bare(subject, multiply_add(device)).await,
+            Subject::Loads => bare(subject, loads(device)).await,
+            Subject::ProductsOfTwo => bare(subject, products(device, 2)).await,
+            Subject::ProductsOfFour => bare(subject, products(device, 4)).await,
+            Subject::ProductsOfEight => bare(subject, products(device, 8)).await,
         }
     }
 
@@ -146,14 +150,15 @@ async fn chains(
     })
 }
 
-async fn multiply_adds(device: &Device) -> Result<Timing, TrainError> {
+/// What a kernel does that does nothing else, from its launch on.
+async fn bare(subject: Subject, work: Option<(Tensor<1>, f64)>) -> Result<Timing, TrainError> {
     let began = Instant::now();
-    let (found, operations) =
-        multiply_add(device).ok_or_else(|| TrainError::Device("there is no GPU to time".into()))?;
+    let (found, amount) =
+        work.ok_or_else(|| TrainError::Device("there is no GPU to time".into()))?;
     read(vec![Reading::from(found)]).await?;
     Ok(Timing {
-        subject: Subject::MultiplyAdd,
+        subject,
         seconds: began.elapsed().as_secs_f64(),
-        amount: operations,
+        amount,
     })
 }

@@ -16,18 +16,27 @@ pub enum Subject {
     CpuChainsByOperations,
     CpuTraining,
     CpuTrainingByOperations,
-    /// Multiply-adds and nothing else.
+    /// Multiply-adds and nothing else, and loads.
     MultiplyAdd,
+    Loads,
+    /// Matrix products of a layer, with two, four and eight quads of points an invocation.
+    ProductsOfTwo,
+    ProductsOfFour,
+    ProductsOfEight,
 }
 
 impl Subject {
     /// Every subject, those of the GPU first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Chains,
         Self::ChainsByOperations,
         Self::Training,
         Self::TrainingByOperations,
         Self::MultiplyAdd,
+        Self::Loads,
+        Self::ProductsOfTwo,
+        Self::ProductsOfFour,
+        Self::ProductsOfEight,
         Self::CpuChains,
         Self::CpuChainsByOperations,
         Self::CpuTraining,
@@ -42,6 +51,14 @@ impl Subject {
                 | Self::TrainingByOperations
                 | Self::CpuChainsByOperations
                 | Self::CpuTrainingByOperations
+        )
+    }
+
+    /// Whether it is of the kernels' shape for software adapters, which says nothing of another.
+    pub fn of_software(self) -> bool {
+        matches!(
+            self,
+            Self::ProductsOfTwo | Self::ProductsOfFour | Self::ProductsOfEight
         )
     }
 
@@ -68,6 +85,10 @@ impl Subject {
             Self::CpuTraining => "cpu_training",
             Self::CpuTrainingByOperations => "cpu_training_by_operations",
             Self::MultiplyAdd => "multiply_add",
+            Self::Loads => "loads",
+            Self::ProductsOfTwo => "products_of_2_quads",
+            Self::ProductsOfFour => "products_of_4_quads",
+            Self::ProductsOfEight => "products_of_8_quads",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The Lab page's benchmarks: how fast this machine moves chains and trains, with kernels and without.
 
 use super::state::use_state;
+use crate::app::run::Run;
 use crate::app::timings::{Rates, rates, words};
 use crate::app::words::number;
 use crate::protocol::{Backend, Command, Subject};
@@ -36,8 +37,11 @@ pub fn Speed() -> impl IntoView {
     let start = move |_| {
         // A run beside it would be timed too.
         state.send(Command::Pause);
+        let software = |run: &Run| run.lab.as_ref().is_some_and(|lab| lab.software);
+        let software = state.run.with_untracked(software);
         let subjects = Subject::ALL.iter().rev();
         let subjects = subjects.filter(|s| on_gpu.get_untracked() || s.on_cpu());
+        let subjects = subjects.filter(|s| software || !s.of_software());
         let subjects: Vec<Subject> = subjects.copied().collect();
         queue.set(subjects.repeat(rounds.get_untracked()));
         next();

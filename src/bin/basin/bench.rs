@@ -1,13 +1,15 @@
 //! `basin bench`: how fast chains move and training runs, with kernels and without.
 
+#[path = "bench_problem.rs"]
+mod problem;
+
 use crate::arguments;
 use basin::app::timings::{rates, words};
-use basin::energy::{Energy, LevelEnergy, Mlp, membership_of};
-use basin::engine::bench::{self, Bench};
-use basin::engine::{block_on, numbers_of};
+use basin::engine::bench::Bench;
+use basin::engine::block_on;
 use basin::kernel::on_gpu;
 use basin::protocol::Subject;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Tensor;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::json;
 use std::path::PathBuf;
@@ -26,7 +28,7 @@ pub fn command() -> Command {
             Arg::new("export")
                 .long("export")
                 .value_parser(value_parser!(PathBuf))
-                .help("Write the timed network, its chains' starts, and energies and gradients there, for rivals"),
+                .help("Write the timed networks there, and what they should give, for rivals"),
             Arg::new("json")
                 .long("json")
                 .action(ArgAction::SetTrue)
@@ -34,40 +36,18 @@ pub fn command() -> Command {
         ])
 }
 
-/// The timed network and what it should give, by tensor operations on the CPU.
-async fn problem() -> Result<serde_json::Value, String> {
-    let architecture = bench::architecture();
-    let device = Device::flex();
-    let weights = architecture.init(1);
-    let flat = Tensor::from_data(weights.as_slice(), &device);
-    let points = TensorData::new(bench::start(), [bench::CHAINS, 2]);
-    let model = Mlp::by_operations(&architecture, &flat);
-    let (energy, gradient) = model
-        .at(membership_of(0, 1, 1, &device))
-        .energy_and_grad(Tensor::from_data(points, &device));
-    let mut energies = numbers_of(energy).await.map_err(|e| e.to_string())?;
-    energies.extend(numbers_of(gradient).await.map_err(|e| e.to_string())?);
-    Ok(json!({
-        "width": architecture.width,
-        "depth": architecture.depth,
-        "confinement": architecture.confinement,
-        "deviation": bench::DEVIATION,
-        "weights": weights,
-        "start": bench::start(),
-        "energies": energies,
-        "operations": bench::operations_per_evaluation(),
-    }))
-}
-
 pub fn run(matches: &ArgMatches) -> Result<(), String> {
     if let Some(file) = matches.get_one::<PathBuf>("export") {
         let io = |error| format!("cannot write {}: {error}", file.display());
-        return std::fs::write(file, block_on(problem())?.to_string()).map_err(io);
+        let problem = block_on(problem::problem()).map_err(|e| e.to_string())?;
+        return std::fs::write(file, problem.to_string()).map_err(io);
     }
     let device = arguments::open_device(matches)?;
     let gpu = on_gpu(&Tensor::<1>::zeros([1], &device));
     let rounds = matches.get_one::<u64>("rounds").copied().unwrap_or(10);
-    let subjects = Subject::ALL.into_iter().filter(|s| gpu || s.on_cpu());
+    let subjects = Subject::ALL
+        .into_iter()
+        .filter(|s| (gpu || s.on_cpu()) && !s.of_software());
     let subjects: Vec<Subject> = subjects.collect();
     let mut bench = Bench::default();
     let mut timings = Vec::new();

@@ -191,7 +191,7 @@ impl KernelSource for Program {
     }
 }
 
-/// A kernel that knows no network, and the one constant that its text is compiled for.
+/// A kernel that knows no network, and the constants that its text is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Plain {
     /// Chains of this many levels out of the replay buffer.
@@ -202,8 +202,11 @@ pub enum Plain {
     Norm(usize),
     /// A step of the optimiser along a gradient with that many sums.
     Adam(usize),
-    /// Multiply-adds and nothing else; it has no constant.
+    /// Multiply-adds and nothing else; it has no constant. Nor have loads.
     MultiplyAdd,
+    Loads,
+    /// Matrix products of a layer of this width, for so many quads.
+    Products(usize, usize),
 }
 
 impl Plain {
@@ -217,6 +220,12 @@ impl Plain {
             Self::Norm(n) => parts(n) + include_str!("../../../shaders/norm.wgsl"),
             Self::Adam(n) => parts(n) + include_str!("../../../shaders/adam.wgsl"),
             Self::MultiplyAdd => include_str!("../../../shaders/multiply_add.wgsl").to_owned(),
+            Self::Loads => include_str!("../../../shaders/loads.wgsl").to_owned(),
+            Self::Products(width, quads) => {
+                let network = format!("const WIDTH = {width}u;\nconst DEPTH = 1u;\n");
+                let products = include_str!("../../../shaders/products.wgsl");
+                network + &lane(width, quads, 1) + products
+            }
         }
     }
 }
