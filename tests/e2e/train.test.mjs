@@ -19,6 +19,30 @@ story("the page trains on WebGPU, and the device passes its self-test", async ({
   await tab.until("the self-test", () => tab.text("backend"), (text) => /webgpu: self-test passed/i.test(text));
 }, { webgpu: true });
 
+story("training reads from the GPU no more than a few times a second, however fast it is", async ({ open }) => {
+  const tab = await open(tiny);
+  await tab.until("the self-test", () => tab.text("backend"), (text) => /webgpu: self-test passed/i.test(text));
+  const [worker] = tab.page.workers();
+  // What is mapped together is one read.
+  await worker.evaluate(() => {
+    self.reads = 0;
+    let pending = 0;
+    const map = GPUBuffer.prototype.mapAsync;
+    GPUBuffer.prototype.mapAsync = function (...all) {
+      if (pending === 0) self.reads += 1;
+      pending += 1;
+      return map.apply(this, all).finally(() => (pending -= 1));
+    };
+  });
+  const [before, began] = [await tab.step(), performance.now()];
+  await tab.stepReaches(before + 200);
+  const reads = await worker.evaluate(() => self.reads);
+  const seconds = (performance.now() - began) / 1000;
+  assert.ok(reads > 0, "reports are read");
+  // A report in 400 ms is at most two reads, a checkpoint in five seconds one more.
+  assert.ok(reads <= 6 + 6 * seconds, `${reads} reads in ${seconds} seconds`);
+}, { webgpu: true });
+
 story("pause holds, step-once advances by one, reset begins again", async ({ open }) => {
   const tab = await open(tiny);
   await tab.stepReaches(3);
