@@ -1,87 +1,59 @@
-// The timed chains in TensorFlow.js: the same network, weights, starts and transitions, with the input
-// gradient written by hand as Basin's is, and noise that is drawn beforehand, which Basin's is not.
-// Runs in the rivals' page.
+// The timed work in TensorFlow.js: the same networks, weights, starts and transitions. Noise is drawn
+// beforehand, which Basin's is not. Runs in the rivals' page.
 
 /* global tf */
 
+import { mala, noise } from "./tfjs_chains.js";
+import { Network } from "./tfjs_network.js";
+import { Training } from "./tfjs_training.js";
+
 window.rival = {
-  async open(backend, problem) {
+  async open(backend, { chains, training }) {
     if (backend === "wasm") tf.wasm.setWasmPaths("/");
     await tf.setBackend(backend);
     await tf.ready();
-    tf.disposeVariables();
-    const { width, depth, weights, start, deviation, confinement } = problem;
-    let at = 0;
-    const take = (rows, columns) => {
-      const part = weights.slice(at, (at += rows * columns));
-      return tf.tensor2d(part, [rows, columns]);
-    };
-    const layers = [];
-    for (let l = 0; l < depth; l++) {
-      layers.push({ matrix: take(l === 0 ? 2 : width, width), bias: take(1, width) });
-    }
-    const head = take(width, 1);
-    const headBias = take(1, 1);
-    const x = tf.tensor2d(start, [start.length / 2, 2]);
-    // The wasm backend has no softplus of its own.
-    const softplus =
-      backend === "wasm"
-        ? (a) => tf.add(tf.relu(a), tf.log(tf.add(tf.exp(tf.neg(tf.abs(a))), 1)))
-        : (a) => tf.softplus(a);
-    const energyAndGradient = (points) => {
-      const inputs = [];
-      let h = points;
-      for (const { matrix, bias } of layers) {
-        const a = tf.add(tf.matMul(h, matrix), bias);
-        inputs.push(a);
-        h = softplus(a);
-      }
-      const confined = tf.mul(tf.sum(tf.square(points), 1, true), confinement);
-      const energy = tf.add(tf.add(tf.matMul(h, head), headBias), confined);
-      let g = head.reshape([1, width]);
-      for (let l = depth - 1; l >= 0; l--) {
-        g = tf.matMul(tf.mul(g, tf.sigmoid(inputs[l])), layers[l].matrix, false, true);
-      }
-      return [energy, tf.add(g, tf.mul(points, 2 * confinement))];
-    };
-    const n = x.shape[0];
-    const noise = (k) => [
-      tf.randomNormal([n, 2], 0, 1, "float32", 2 * k + 1),
-      tf.log(tf.randomUniform([n, 1], 1e-7, 1, "float32", 2 * k + 2)),
-    ];
-    this.energies = async () => {
-      const [energy, gradient] = tf.tidy(() => energyAndGradient(x));
-      const found = [...(await energy.data()), ...(await gradient.data())];
-      tf.dispose([energy, gradient]);
-      return found;
-    };
-    this.chains = async (transitions) => {
-      this.noise ??= [];
-      while (this.noise.length < transitions) this.noise.push(noise(this.noise.length));
-      const draws = this.noise;
-      const began = performance.now();
-      const moved = tf.tidy(() => {
-        let place = x;
-        let [energy, gradient] = energyAndGradient(place);
-        for (let k = 0; k < transitions; k++) {
-          const [z, logUniform] = draws[k];
-          const drift = tf.mul(gradient, (deviation * deviation) / 2);
-          const proposal = tf.add(tf.sub(place, drift), tf.mul(z, deviation));
-          const [newEnergy, newGradient] = energyAndGradient(proposal);
-          const back = tf.sub(tf.mul(tf.add(gradient, newGradient), deviation / 2), z);
-          const kinetic = tf.sub(tf.sum(tf.square(z), 1, true), tf.sum(tf.square(back), 1, true));
-          const ratio = tf.add(tf.sub(energy, newEnergy), tf.mul(kinetic, 0.5));
-          const accept = tf.less(logUniform, ratio);
-          place = tf.where(accept, proposal, place);
-          gradient = tf.where(accept, newGradient, gradient);
-          energy = tf.where(accept, newEnergy, energy);
-        }
-        return place;
-      });
-      await moved.data();
-      moved.dispose();
-      return (n * transitions) / ((performance.now() - began) / 1000);
-    };
-    this.noise = undefined;
+    const [plain, gated] = [chains, training].map((problem) => ({
+      problem,
+      network: new Network(tf.tensor1d(problem.weights), problem),
+      points: tf.tensor2d(problem.points, [problem.labels.length, 2]),
+      labels: tf.tensor1d(problem.labels, "int32"),
+    }));
+    Object.assign(this, { plain, gated, noise: [], run: new Training(training) });
+  },
+
+  // What is held against Basin's before anything is timed.
+  async found() {
+    const numbers = async (tensors) => Promise.all(tensors.map(async (t) => [...(await t.data())]));
+    const ofBatch = ({ network, points, labels }) =>
+      numbers(tf.tidy(() => network.energyAndGradient(points, network.at(labels))));
+    const { network, points, labels, problem } = this.gated;
+    const half = problem.chains;
+    const weight = tf.tensor2d(problem.labels.map((_, i) => [(i < half ? 1 : -1) / half]));
+    const [slope] = await numbers(tf.tidy(() => network.slope(points, labels, weight)));
+    const [chains, training] = [await ofBatch(this.plain), await ofBatch(this.gated)];
+    const named = ([energies, gradients]) => ({ energies, gradients });
+    return { chains: named(chains), training: { ...named(training), slope } };
+  },
+
+  // Chain steps a second.
+  async chains(transitions) {
+    const { network, points, problem } = this.plain;
+    const n = problem.labels.length;
+    while (this.noise.length < transitions) this.noise.push(noise(n, this.noise.length));
+    const began = performance.now();
+    const draws = this.noise.slice(0, transitions);
+    const evaluate = (x) => network.energyAndGradient(x);
+    const moved = tf.tidy(() => mala(evaluate, points, tf.scalar(problem.deviation), draws));
+    await moved.data();
+    moved.dispose();
+    return (n * transitions) / ((performance.now() - began) / 1000);
+  },
+
+  // Iterations a second.
+  async training(iterations) {
+    const began = performance.now();
+    for (let i = 0; i < iterations; i++) this.run.iterate();
+    await this.run.settled();
+    return iterations / ((performance.now() - began) / 1000);
   },
 };

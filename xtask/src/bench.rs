@@ -1,37 +1,94 @@
-//! The benchmarks in a browser, beside what people would use instead.
+//! The benchmarks, beside what people would use instead.
 //!
-//! Invariant: all are timed in turn, in one run of one browser, on one adapter.
+//! Invariant: what is compared is timed in turn, on one machine, in one run. A part writes its own section
+//! of `docs/bench.json` and leaves the others as they are.
 
 use crate::browser::Browser;
 use crate::place::Place;
 use crate::process::{Result, read, run};
-use crate::{dist, node};
+use crate::{dist, node, python};
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 
-/// Builds the page, times it and its rivals, prints a table and writes `docs/bench.json`.
+/// Every part, in order.
 ///
 /// # Errors
-/// When a step fails, or a rival's energies are not Basin's.
-pub fn page(place: &Place) -> Result {
+/// When a step fails, or a rival's energies or gradients are not Basin's.
+pub fn all(place: &Place) -> Result {
+    built_page(place, "page")?;
+    native(place)?;
+    for part in ["load", "memory"] {
+        time_page(place, part)?;
+    }
+    Ok(())
+}
+
+/// One part, by name.
+///
+/// # Errors
+/// As [`all`], and when there is no such part.
+pub fn part(place: &Place, name: &str) -> Result {
+    match name {
+        "page" | "load" | "memory" => built_page(place, name),
+        "native" => native(place),
+        _ => Err(format!(
+            "there is no benchmark {name:?}: page, native, load or memory"
+        )),
+    }
+}
+
+fn built_page(place: &Place, part: &str) -> Result {
     dist::build(place)?;
+    time_page(place, part)
+}
+
+/// Times the page as it was built last.
+fn time_page(place: &Place, part: &str) -> Result {
     let chromium = Browser::install()?;
-    let folder = place.root.join("tests/bench");
-    node::install_for(place, &folder, &["playwright-core", "@tensorflow/tfjs"])?;
-    let problem = place.target.join("bench-problem.json");
-    fs::create_dir_all(&place.target)
-        .map_err(|error| format!("cannot make {}: {error}", place.target.display()))?;
-    let export = [
-        "run", "--quiet", "--bin", "basin", "--", "bench", "--export",
-    ];
-    run(place.command("cargo").args(export).arg(&problem))?;
+    let packages = ["playwright-core", "@tensorflow/tfjs", "@jax-js/jax"];
+    node::install_for(place, &folder(place), &packages)?;
+    let mut node = script(place, part)?;
+    run(chromium.announce(&mut node).env("BASIN_DIST", place.dist()))
+}
+
+/// Times the command line and PyTorch.
+fn native(place: &Place) -> Result {
+    node::install_for(place, &folder(place), &[])?;
+    let torch = python::torch(place)?;
+    let build = ["build", "--quiet", "--release", "--bin", "basin"];
+    run(place.command("cargo").args(build))?;
+    run(script(place, "native")?
+        .env("BASIN_PROBLEM", problem(place)?)
+        .env("BASIN_EXE", place.target.join("release/basin"))
+        .env("BASIN_TORCH", torch))
+}
+
+fn folder(place: &Place) -> PathBuf {
+    place.root.join("tests/bench")
+}
+
+/// The script of a part, which is told where the report goes.
+fn script(place: &Place, part: &str) -> Result<Command> {
     let describe = ["describe", "--always", "--dirty", "--abbrev=12", "--match="];
     let commit = read(place.command("git").args(describe))?;
     let mut node = place.command("node");
-    run(chromium
-        .announce(&mut node)
-        .arg(folder.join("bench.mjs"))
-        .env("BASIN_DIST", place.dist())
-        .env("BASIN_PROBLEM", &problem)
-        .env("BASIN_COMMIT", commit.trim())
-        .env("BASIN_BENCH", place.root.join("docs/bench.json")))
+    node.arg(folder(place).join(format!("{part}.mjs")))
+        .env("BASIN_COMMIT", commit)
+        .env("BASIN_BENCH", place.root.join("docs/bench.json"));
+    Ok(node)
+}
+
+/// A file with the timed networks, and what they should give by tensor operations.
+fn problem(place: &Place) -> Result<PathBuf> {
+    let file = place.target.join("bench-problem.json");
+    fs::create_dir_all(&place.target)
+        .map_err(|error| format!("cannot make {}: {error}", place.target.display()))?;
+    let export = ["run", "--quiet", "--bin", "basin", "--", "bench"];
+    run(place
+        .command("cargo")
+        .args(export)
+        .arg("--export")
+        .arg(&file))?;
+    Ok(file)
 }

@@ -11,6 +11,7 @@ mod names;
 mod node;
 mod place;
 mod process;
+mod python;
 mod server;
 mod setup;
 mod size;
@@ -31,8 +32,7 @@ Usage: cargo xtask COMMAND
   build                            build the page into dist/, for any static host and sub-path
   test [lint|native|browser|e2e]   all checks, or one part of them
   basin ARGUMENTS                  the command line, such as `train2d --preset four-rings-da-ebm`
-  bench                            time chains and training in the browser, beside TensorFlow.js
-  bench native [ARGUMENTS]         the same without a browser
+  bench [page|native|load|memory]  benchmarks beside TensorFlow.js and PyTorch, or one part of them
   screenshots                      take the pictures of the README anew
   setup [--fallback-toolchain]     install what the commands above need, the test tools included
 
@@ -60,9 +60,9 @@ fn dispatch(args: &[&str]) -> Result {
         ["serve", options @ ..] => server::serve(&place, options),
         ["test"] => suite::all(&place),
         ["test", part] => suite::part(&place, part),
-        ["bench"] => bench::page(&place),
-        ["bench", "native", rest @ ..] => basin(&place, &["bench"], rest),
-        ["basin", rest @ ..] => basin(&place, &[], rest),
+        ["bench"] => bench::all(&place),
+        ["bench", part] => bench::part(&place, part),
+        ["basin", rest @ ..] => basin(&place, rest),
         ["screenshots"] => suite::screenshots(&place),
         [] | ["help" | "-h" | "--help"] => {
             println!("{USAGE}");
@@ -73,7 +73,7 @@ fn dispatch(args: &[&str]) -> Result {
 }
 
 /// Builds and runs the command line.
-fn basin(place: &Place, first: &[&str], rest: &[&str]) -> Result {
+fn basin(place: &Place, rest: &[&str]) -> Result {
     let run = ["run", "--quiet", "--bin", "basin", "--"];
-    process::run(place.command("cargo").args(run).args(first).args(rest))
+    process::run(place.command("cargo").args(run).args(rest))
 }
