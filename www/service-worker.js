@@ -9,11 +9,16 @@ const FILES = [];
 const PREFIX = "basin-page-";
 const CACHE = `${PREFIX}${VERSION}`;
 
+// Names with a hash never change what they hold; everything else is asked of the network first.
+const hashed = (path) => /-[0-9a-f]{12,}[._]/.test(path);
+
 addEventListener("install", (event) => {
   const keep = async () => {
     const cache = await caches.open(CACHE);
-    // Past the browser's own cache, which may hold files of the page before under the same names.
-    await cache.addAll(FILES.map((file) => new Request(file, { cache: "reload" })));
+    // Past the browser's own cache, which may hold files of the page before under the same names, but not
+    // past what it has just loaded for the page itself.
+    const asked = (file) => new Request(file, { cache: hashed(file) ? "default" : "reload" });
+    await cache.addAll(FILES.map(asked));
     await skipWaiting();
   };
   event.waitUntil(keep());
@@ -28,9 +33,6 @@ addEventListener("activate", (event) => {
   };
   event.waitUntil(tidy());
 });
-
-// Names with a hash never change what they hold; everything else is asked of the network first.
-const hashed = (path) => /-[0-9a-f]{12,}[._]/.test(path);
 
 addEventListener("fetch", (event) => {
   const { request } = event;

@@ -68,6 +68,10 @@ try {
   }
   const found = figures(rates);
   const ratio = (a, b) => found[a].median / found[b].median;
+  const operations = found.chains.median * problem.operations;
+  // Matrix products and nothing else, with as many points at once as does them best.
+  const bare = Object.keys(found).filter((name) => name.startsWith("products_"));
+  const products = Math.max(...bare.map((name) => found[name].median));
   await report("page", {
     facts: { adapter: await adapter(basin), rounds: ROUNDS },
     figures: found,
@@ -75,7 +79,9 @@ try {
       chain_vs_tfjs: ratio("chains", "tfjs_webgpu_chains"),
       chain_vs_jaxjs: ratio("chains", "jaxjs_webgpu_chains"),
       chain_vs_general: ratio("chains", "chains_by_operations"),
-      chain_share_of_fma: (found.chains.median * problem.operations) / found.multiply_add.median,
+      chain_share_of_fma: operations / found.multiply_add.median,
+      chain_share_of_products: operations / products,
+      products_share_of_fma: products / found.multiply_add.median,
       train_vs_tfjs: ratio("training", "tfjs_webgpu_training"),
       train_vs_jaxjs: ratio("training", "jaxjs_webgpu_training"),
       train_vs_general: ratio("training", "training_by_operations"),
