@@ -49,6 +49,9 @@ fn time_page(place: &Place, part: &str) -> Result {
     let packages = ["playwright-core", "@tensorflow/tfjs", "@jax-js/jax"];
     node::install_for(place, &folder(place), &packages)?;
     let mut node = script(place, part)?;
+    if part == "page" {
+        node.env("BASIN_PROBLEM", problem(place)?);
+    }
     run(chromium.announce(&mut node).env("BASIN_DIST", place.dist()))
 }
 
