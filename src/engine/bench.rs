@@ -6,7 +6,7 @@
 use super::train2d::{Train2d, TrainError};
 use super::{Reading, read};
 use crate::energy::{Activation, Architecture, LevelEnergy, Mlp, membership_of};
-use crate::kernel::{loads, multiply_add, products};
+use crate::kernel::{loads, multiply_add, products, set_parts};
 use crate::protocol::{Subject, Timing};
 use crate::rng::{Draws, Stream};
 use crate::sampler::{Kernel, Noise, run};
@@ -71,6 +71,8 @@ impl Bench {
 
     async fn once(&mut self, subject: Subject, device: &Device) -> Result<Timing, TrainError> {
         let cpu = Device::flex();
+        // A run of before may have asked for short submits.
+        set_parts(1);
         match subject {
             Subject::Chains => chains(subject, TRANSITIONS, device).await,
             Subject::ChainsByOperations => chains(subject, TRANSITIONS_BY_OPERATIONS, device).await,

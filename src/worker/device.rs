@@ -24,7 +24,7 @@ const TASKS: usize = 64;
 const DEADLINE_MS: u32 = 20_000;
 
 thread_local! {
-    /// The queue of the worker's one device.
+    /// The queue of the worker's one device, where it needs to be nudged.
     static QUEUE: RefCell<Option<Queue>> = const { RefCell::new(None) };
 }
 
@@ -36,6 +36,14 @@ pub fn nudge() {
             queue.submit([]);
         }
     });
+}
+
+/// Whether this is Firefox. Other browsers answer at once, and would only be held up.
+fn needs_nudging() -> bool {
+    let get = |object: &JsValue, name: &str| Reflect::get(object, &name.into()).ok();
+    get(&js_sys::global(), "navigator")
+        .and_then(|navigator| get(&navigator, "userAgent")?.as_string())
+        .is_some_and(|agent| agent.contains("Firefox/"))
 }
 
 /// A device and what it is; its self-test is still to come.
@@ -131,7 +139,7 @@ async fn ask() -> Result<Opened, WhyCpu> {
         .await
         .map_err(|error| WhyCpu::NoWebGpu(error.to_string()))?;
 
-    QUEUE.set(Some(queue.clone()));
+    QUEUE.set(needs_nudging().then(|| queue.clone()));
     let backend = info.backend;
     let setup = WgpuSetup {
         instance,

@@ -112,7 +112,7 @@ impl GpuMlp {
         let kept = groups * shape.points() * self.network.depth * self.network.width;
         let scratch = (shape != Shape::Tile).then(|| empty(&self.weights, kept));
         for (i, info) in infos.into_iter().enumerate() {
-            if i > 0 {
+            if i > 0 && parts() > 1 {
                 // What was launched before is a submit of its own. Only a lost device cannot take it, and
                 // whoever waits for it is told.
                 let _ = self.weights.client.flush();
