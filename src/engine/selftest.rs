@@ -280,23 +280,25 @@ fn sampler(d: &Device) -> Vec<Reading> {
     ]
 }
 
+/// What is set for these iterations.
+const SMALL: &[(Key, &str)] = &[
+    (Key::Width, "32"),
+    (Key::Levels, "3"),
+    (Key::Chains, "96"),
+    (Key::Buffer, "200"),
+    (Key::Steps, "4"),
+    (Key::Jump, "none"),
+    (Key::Reinit, "0.2"),
+    (Key::Ema, "0.9"),
+];
+
 /// Two iterations of DA-EBM on the network of the cases before, so that nothing of it is compiled twice. In its
 /// warm-up, where no decision can be turned by rounding.
 fn training(d: &Device) -> Vec<Reading> {
     let mut settings = Settings::default();
-    let small = [
-        (Key::Width, "32"),
-        (Key::Levels, "3"),
-        (Key::Chains, "96"),
-        (Key::Buffer, "200"),
-        (Key::Steps, "4"),
-        (Key::Jump, "none"),
-        (Key::Reinit, "0.2"),
-        (Key::Ema, "0.9"),
-    ];
-    for (key, text) in small {
-        // Each is within its range.
-        let _ = settings.set_text(key, text);
+    for (key, text) in SMALL {
+        // Each is within its range, which a test checks.
+        let _ = settings.set_text(*key, text);
     }
     let Ok(mut run) = Train2d::new(settings, d.clone()) else {
         return Vec::new();
@@ -323,6 +325,23 @@ mod tests {
         assert!((difference(&[vec![1.0, -2.2], vec![0.0]], &good) - 0.1).abs() < 1e-6);
         assert!(difference(&[vec![1.0, f32::NAN], vec![0.0]], &good).is_nan());
         assert_eq!(difference(&good[..1], &good), f32::INFINITY);
+    }
+
+    #[test]
+    fn every_case_compares_something() {
+        for case in CASES {
+            let found = block_on(read((case.run)(&Device::flex()))).unwrap();
+            assert!(
+                found.iter().any(|numbers| numbers.len() > 1),
+                "{}",
+                case.name
+            );
+        }
+        let mut settings = Settings::default();
+        for (key, text) in SMALL {
+            settings.set_text(*key, text).unwrap();
+            assert_eq!(settings.text(*key), *text);
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ Usage: cargo xtask COMMAND
   build                            build the page into dist/, for any static host and sub-path
   test [lint|native|browser|e2e]   all checks, or one part of them
   basin ARGUMENTS                  the command line, such as `train2d --preset four-rings-da-ebm`
-  bench [page|native|load|memory]  benchmarks beside TensorFlow.js and PyTorch, or one part of them
+  bench [page|native|load|memory]  benchmarks beside TensorFlow.js, jax-js and PyTorch, or a part
   screenshots                      take the pictures of the README anew
   setup [--fallback-toolchain]     install what the commands above need, the test tools included
 

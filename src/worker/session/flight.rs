@@ -2,7 +2,7 @@
 //! the worker.
 //!
 //! Invariant: at most one flight is left behind for the device, and its time is its run's; a run is looked at,
-//! drawn or changed only when none of its iterations is on its way.
+//! drawn or changed, and anything else done on the device, only when none of its iterations is on its way.
 
 use super::lane::Lane;
 use super::{Session, guarded};
@@ -40,6 +40,14 @@ impl Session {
             (2.., Clock::Iterations) => LEAD,
             _ => u64::MAX,
         };
+        // Lanes do not overlap: one would pay for what another hands over.
+        if self
+            .flight
+            .as_ref()
+            .is_some_and(|flight| flight.lane != index)
+        {
+            self.land().await?;
+        }
         let lane = &mut self.lanes[index];
         let Some(run) = &mut lane.run else {
             return Ok(());
@@ -65,6 +73,10 @@ impl Session {
                 self.wait_for(before).await?;
             }
             None => lane.learn(count, began.elapsed(), SLICE),
+        }
+        if !pause.is_zero() {
+            // The pause is not the run's time.
+            self.land().await?;
         }
         self.finish(index).await
     }

@@ -119,6 +119,7 @@ impl Lane {
 
     pub fn take(&mut self, run: Train2d) {
         self.run = Some(run);
+        self.pace = Pace::default();
         self.good = None;
         self.comparing = None;
         self.next_checkpoint = Instant::now();
@@ -135,7 +136,7 @@ impl Lane {
     pub fn refresh(&mut self) {
         let now = Instant::now();
         (self.next_report, self.next_strip, self.next_frame) = (now, now, now);
-        (self.stale, self.dirty, self.pace) = (true, true, Pace::default());
+        (self.stale, self.dirty, self.pace.iterations) = (true, true, 1);
     }
 
     pub fn play(&mut self, playing: bool) {

@@ -100,6 +100,9 @@ impl Session {
     pub async fn run(mut self) {
         while !self.stranded {
             while let Some(letter) = self.inbox.pop() {
+                if let Err(error) = self.land().await {
+                    self.fail(error).await;
+                }
                 let done = match letter {
                     Letter::Command(_, Command::Images(command)) => {
                         let waits = command.waits_for_host();
@@ -139,7 +142,6 @@ impl Session {
     }
 
     async fn handle(&mut self, index: usize, command: Command) -> Result<(), TrainError> {
-        self.land().await?;
         let share = self.share();
         let Some(lane) = self.lanes.get_mut(index) else {
             return Ok(());
@@ -187,7 +189,9 @@ impl Session {
             Command::Clock(clock) => self.clock = clock,
             Command::Hidden(hidden) => {
                 self.hidden = hidden;
-                self.lanes.iter_mut().for_each(|lane| lane.dirty = true);
+                for lane in &mut self.lanes {
+                    (lane.dirty, lane.pace.iterations) = (true, 1);
+                }
             }
             Command::Images(_) => {}
         }

@@ -39,7 +39,8 @@ impl Session {
         }
         let share = self.share();
         let now = Instant::now();
-        if self.lanes.iter().any(|lane| lane.due(now, self.hidden)) {
+        let due = self.lanes.iter().any(|lane| lane.due(now, self.hidden));
+        if due || self.studio.busy() || self.testing() {
             self.land().await?;
         }
         for lane in &mut self.lanes {
@@ -165,7 +166,10 @@ impl Lane {
     pub async fn draw(&mut self, hidden: bool, share: u32) -> Result<(), TrainError> {
         let now = Instant::now();
         let due = self.frame_due(now);
-        let frame = if self.flat_out() { RARE_FRAME } else { FRAME };
+        let frame = match self.playing && self.flat_out() {
+            true => RARE_FRAME,
+            false => FRAME,
+        };
         let (Some(run), Some(painter)) = (&mut self.run, &mut self.painter) else {
             self.dirty = false;
             return Ok(());
