@@ -54,12 +54,14 @@ impl Subject {
         )
     }
 
-    /// Whether it is of the kernels' shape for software adapters, which says nothing of another.
-    pub fn of_software(self) -> bool {
-        matches!(
-            self,
-            Self::ProductsOfTwo | Self::ProductsOfFour | Self::ProductsOfEight
-        )
+    /// Those that can be timed on a device: on a GPU or not, by SwiftShader or not.
+    pub fn on(gpu: bool, software: bool) -> impl DoubleEndedIterator<Item = Self> {
+        let here = move |subject: &Self| match subject {
+            // The shape of kernels that is made for it, which says nothing of another adapter.
+            Self::ProductsOfTwo | Self::ProductsOfFour | Self::ProductsOfEight => gpu && software,
+            other => gpu || other.on_cpu(),
+        };
+        Self::ALL.into_iter().filter(here)
     }
 
     /// Whether it is done on the CPU whatever the device.

@@ -23,19 +23,25 @@ const TASKS: usize = 64;
 /// How long the browser may take to give an adapter and a device.
 const DEADLINE_MS: u32 = 20_000;
 
+/// Time between two looks.
+const NUDGE_MS: u32 = 4;
+
 thread_local! {
     /// The queue of the worker's one device, where it needs to be nudged.
     static QUEUE: RefCell<Option<Queue>> = const { RefCell::new(None) };
 }
 
-/// Makes the browser look whether the GPU has finished something. Firefox looks when something is submitted,
-/// and otherwise every 100 ms (<https://bugzilla.mozilla.org/show_bug.cgi?id=1870699>).
-pub fn nudge() {
-    QUEUE.with_borrow(|queue| {
-        if let Some(queue) = queue {
-            queue.submit([]);
-        }
-    });
+/// Makes the browser look, for as long as this is waited for, whether the GPU has finished something. Firefox
+/// looks when something is submitted, and otherwise every 100 ms
+/// (<https://bugzilla.mozilla.org/show_bug.cgi?id=1870699>). Never ends.
+pub async fn nudge<T>() -> T {
+    loop {
+        let Some(queue) = QUEUE.with_borrow(Clone::clone) else {
+            return future::pending().await;
+        };
+        TimeoutFuture::new(NUDGE_MS).await;
+        queue.submit([]);
+    }
 }
 
 /// Whether this is Firefox. Other browsers answer at once, and would only be held up.

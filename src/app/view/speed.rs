@@ -39,10 +39,8 @@ pub fn Speed() -> impl IntoView {
         state.send(Command::Pause);
         let software = |run: &Run| run.lab.as_ref().is_some_and(|lab| lab.software);
         let software = state.run.with_untracked(software);
-        let subjects = Subject::ALL.iter().rev();
-        let subjects = subjects.filter(|s| on_gpu.get_untracked() || s.on_cpu());
-        let subjects = subjects.filter(|s| software || !s.of_software());
-        let subjects: Vec<Subject> = subjects.copied().collect();
+        let subjects = Subject::on(on_gpu.get_untracked(), software).rev();
+        let subjects: Vec<Subject> = subjects.collect();
         queue.set(subjects.repeat(rounds.get_untracked()));
         next();
     };

@@ -45,10 +45,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), String> {
     let device = arguments::open_device(matches)?;
     let gpu = on_gpu(&Tensor::<1>::zeros([1], &device));
     let rounds = matches.get_one::<u64>("rounds").copied().unwrap_or(10);
-    let subjects = Subject::ALL
-        .into_iter()
-        .filter(|s| (gpu || s.on_cpu()) && !s.of_software());
-    let subjects: Vec<Subject> = subjects.collect();
+    let subjects: Vec<Subject> = Subject::on(gpu, false).collect();
     let mut bench = Bench::default();
     let mut timings = Vec::new();
     for round in 1..=rounds {

@@ -9,7 +9,7 @@ use basin::engine::{TrainError, bench, numbers_of};
 use basin::objective::{contrast, initial_steps};
 use basin::rng::{Draws, Stream};
 use basin::sampler::Labelled;
-use basin::settings::{Key, Preset, Size};
+use basin::settings::Key;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::{Value, json};
 
@@ -37,9 +37,7 @@ async fn chains() -> Result<Value, TrainError> {
 
 /// The playground's DA-EBM run. Half the points of its check are taken for data, half for chains.
 async fn training() -> Result<Value, TrainError> {
-    let settings = Preset::of("four-rings", "da-ebm", Size::Standard)
-        .expect("the playground's first preset is one of its presets")
-        .settings();
+    let settings = bench::preset(true);
     let schedule = Schedule::from_settings(&settings);
     let architecture = Architecture::from_settings(&settings);
     let (levels, half) = (schedule.levels(), settings.int(Key::Chains));

@@ -111,17 +111,15 @@ impl GpuMlp {
         };
         let kept = groups * shape.points() * self.network.depth * self.network.width;
         let scratch = (shape != Shape::Tile).then(|| empty(&self.weights, kept));
-        // All before the first launch: each is a write, and one in between would part the launches.
-        let infos = infos.into_iter().map(|info| words(&self.weights, &info));
-        let infos: Vec<CubeTensor> = infos.collect();
-        for (i, info) in infos.iter().enumerate() {
+        for (i, info) in infos.into_iter().enumerate() {
             if i > 0 && parts() > 1 {
                 // What was launched before is a submit of its own. Only a lost device cannot take it, and
                 // whoever waits for it is told.
                 let _ = self.weights.client.flush();
             }
+            let info = words(&self.weights, &info);
             let buffers = [&self.weights, &self.gates].into_iter();
-            let buffers = buffers.chain(own.iter().copied()).chain([info, found]);
+            let buffers = buffers.chain(own.iter().copied()).chain([&info, found]);
             launch(program, shape.threads(), groups, buffers.chain(&scratch));
         }
         Some(())

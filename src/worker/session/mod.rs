@@ -31,9 +31,6 @@ const REST_MS: u32 = 8;
 /// takes long to compile the kernels of a first iteration.
 const DEADLINE_MS: u32 = 60_000;
 
-/// Time between two looks at whether the device has answered.
-const NUDGE_MS: u32 = 4;
-
 /// Everything the worker owns.
 pub struct Session {
     inbox: Rc<Inbox>,
@@ -205,11 +202,5 @@ async fn guarded<T>(work: impl Future<Output = Result<T, TrainError>>) -> Result
         TimeoutFuture::new(DEADLINE_MS).await;
         Err(TrainError::Device("no answer in time".into()))
     };
-    let nudges = async {
-        loop {
-            TimeoutFuture::new(NUDGE_MS).await;
-            device::nudge();
-        }
-    };
-    future::or(work, future::or(deadline, nudges)).await
+    future::or(work, future::or(deadline, device::nudge())).await
 }
