@@ -1,6 +1,6 @@
 //! Adam in memory.
 
-use super::{arch, numbers, tensor};
+use super::{dispatch, numbers, tensor};
 use crate::kernel::{AdamRule, AdamState};
 use burn::tensor::Tensor;
 
@@ -29,7 +29,7 @@ pub fn adam(
     };
     let [rate, root, beta1, beta2, memory] =
         [rule.rate, rule.root, rule.beta1, rule.beta2, rule.memory].map(|v| v as f32);
-    arch().dispatch(|| {
+    dispatch(|| {
         let moments = first.iter_mut().zip(&mut second);
         for ((w, (m, v)), g) in weights.iter_mut().zip(moments).zip(&gradient) {
             let g = g * shorten;

@@ -4,6 +4,7 @@
 
 use super::unit::softplus;
 use crate::kernel::Network;
+use pulp::Scalar;
 
 /// What the way back from the gates needs.
 pub struct Gates {
@@ -29,8 +30,9 @@ impl Gates {
             }
             found
         };
-        let activate =
-            |inputs: Vec<f32>| -> (Vec<f32>, Vec<f32>) { inputs.into_iter().map(softplus).unzip() };
+        let activate = |inputs: Vec<f32>| -> (Vec<f32>, Vec<f32>) {
+            inputs.into_iter().map(|a| softplus(Scalar, a)).unzip()
+        };
         let (first, first_slopes) = activate(layer(0, embedding));
         let (second, second_slopes) = activate(layer(1, &first));
         let table = (0..network.depth).flat_map(|l| layer(2 + l, &second));

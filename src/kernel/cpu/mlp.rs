@@ -1,17 +1,23 @@
 //! The kernels of an MLP in memory.
 //!
-//! Invariant: the last tile of a batch is filled up with copies of its last row, whose results are
-//! dropped.
+//! Invariant: what comes out does not depend on the number of threads: each takes whole parts of a batch,
+//! and the parts follow from the work alone. The last tile of a part is filled up with copies of the
+//! batch's last row, whose results are dropped.
 
 use super::gates::Gates;
 use super::product::{LANES, Lanes};
 use super::tape::Sums;
 use super::tile::{Points, Tile, Weights};
-use super::{arch, numbers, tensor};
+use super::{dispatch, numbers, tensor};
 use crate::kernel::{MlpKernels, Moved, Network, Seats, TAIL, Weighed};
 use crate::rng::{ChainDraws, Draws};
+use crate::threads::in_order;
 use burn::tensor::{Device, Tensor};
 use pulp::{Simd, WithSimd};
+use std::ops::Range;
+
+/// Weights that a part of a batch meets at least, once for every row: some 100 µs.
+const WORTH: f64 = 1e6;
 
 /// The kernels of a network at its present weights.
 pub struct CpuMlp {
@@ -39,11 +45,28 @@ impl CpuMlp {
     }
 
     fn weighed(&self, x: Vec<f32>, marks: Vec<f32>) -> Weighed {
-        let sums = arch().dispatch(Weigh {
-            weights: &self.weights,
+        let (marks, _) = marks.as_chunks::<2>();
+        let rows = Rows {
             x,
-            marks,
-        });
+            labels: marks.iter().map(|mark| mark[0]).collect(),
+            all: false,
+        };
+        // Adding the sums of a part to the others' is work, too.
+        let parts = self.parts(rows.number(), 1.0 / 8.0);
+        let found = in_order(
+            parts.len(),
+            || self.tile(),
+            |tile, i| {
+                dispatch(Weigh {
+                    tile,
+                    rows: &rows,
+                    marks,
+                    part: parts[i].clone(),
+                })
+            },
+        );
+        let mut sums = Sums::new(self.weights.network);
+        found.iter().for_each(|part| sums.add(part));
         let (mut gradient, by_gates) = sums.gradient();
         if let Some(gates) = &self.gates {
             gradient.extend(gates.gradient(&self.weights.flat, &by_gates));
@@ -56,11 +79,44 @@ impl CpuMlp {
     }
 
     fn energies(&self, rows: Rows, gradient: bool) -> Energies {
-        arch().dispatch(Evaluate {
-            weights: &self.weights,
-            rows,
-            gradient,
-        })
+        let parts = self.parts(rows.number(), 1.0);
+        let found = in_order(
+            parts.len(),
+            || self.tile(),
+            |tile, i| {
+                dispatch(Evaluate {
+                    tile,
+                    rows: &rows,
+                    part: parts[i].clone(),
+                    gradient,
+                })
+            },
+        );
+        Energies {
+            energy: found
+                .iter()
+                .flat_map(|part| &part.energy)
+                .copied()
+                .collect(),
+            gradient: found
+                .iter()
+                .flat_map(|part| &part.gradient)
+                .copied()
+                .collect(),
+        }
+    }
+
+    fn tile(&self) -> Tile<'_> {
+        Tile::new(&self.weights)
+    }
+
+    /// A batch of `rows` in parts that are worth a thread's start, where each row is evaluated so often.
+    fn parts(&self, rows: usize, often: f64) -> Vec<Range<usize>> {
+        let weights = self.weights.network.plain_parameters() as f64;
+        let part = (WORTH / (weights * often)) as usize;
+        let part = part.max(1).next_multiple_of(LANES);
+        let starts = (0..rows).step_by(part);
+        starts.map(|start| start..rows.min(start + part)).collect()
     }
 }
 
@@ -125,16 +181,41 @@ impl MlpKernels for CpuMlp {
     fn chains(&self, seats: &Seats, draws: &ChainDraws, adjusted: bool) -> Option<Moved> {
         let [n, _] = seats.0.dims();
         let tail = draws.transitions.min(TAIL);
-        let ends = arch().dispatch(Chains {
-            weights: &self.weights,
+        let chains = Chains {
             start: &numbers(&seats.0)?,
             draws,
+            normals: &draws.normals(2),
+            log_uniforms: &draws.log_uniforms(),
             adjusted,
-        });
+        };
+        let parts = self.parts(n, draws.transitions as f64);
+        let found = in_order(
+            parts.len(),
+            || self.tile(),
+            |tile, i| {
+                dispatch(Move {
+                    tile,
+                    chains: &chains,
+                    part: parts[i].clone(),
+                })
+            },
+        );
+        let (mut places, mut accepted) = (Vec::with_capacity(2 * n), Vec::with_capacity(n));
+        let mut trail = Vec::with_capacity(tail * 2 * n);
+        for ends in &found {
+            places.extend(&ends.places);
+            accepted.extend(&ends.accepted);
+        }
+        for k in 0..tail {
+            for ends in &found {
+                let own = ends.places.len();
+                trail.extend(&ends.trail[k * own..][..own]);
+            }
+        }
         Some(Moved {
-            x: tensor(ends.places, [n, 2], &self.device),
-            accepted: tensor(ends.accepted, [n, 1], &self.device),
-            trail: tensor(ends.trail, [tail, n, 2], &self.device),
+            x: tensor(places, [n, 2], &self.device),
+            accepted: tensor(accepted, [n, 1], &self.device),
+            trail: tensor(trail, [tail, n, 2], &self.device),
         })
     }
 
@@ -200,26 +281,27 @@ struct Energies {
     gradient: Vec<f32>,
 }
 
-struct Evaluate<'a> {
-    weights: &'a Weights,
-    rows: Rows,
+struct Evaluate<'a, 'w> {
+    tile: &'a mut Tile<'w>,
+    rows: &'a Rows,
+    part: Range<usize>,
     gradient: bool,
 }
 
-impl WithSimd for Evaluate<'_> {
+impl WithSimd for Evaluate<'_, '_> {
     type Output = Energies;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Energies {
-        let rows = self.rows.number();
+        let Self { tile, part, .. } = self;
+        let count = part.len();
         let mut found = Energies {
-            energy: Vec::with_capacity(rows),
-            gradient: Vec::with_capacity(if self.gradient { 2 * rows } else { 0 }),
+            energy: Vec::with_capacity(count),
+            gradient: Vec::with_capacity(if self.gradient { 2 * count } else { 0 }),
         };
-        let mut tile = Tile::new(self.weights);
-        for first in (0..rows).step_by(LANES) {
+        for first in part.clone().step_by(LANES) {
             let (points, level) = self.rows.tile(first);
-            let here = LANES.min(rows - first);
+            let here = LANES.min(part.end - first);
             tile.set_levels(&level);
             if self.gradient {
                 let (energy, Points { x, y }) = tile.evaluate(simd, &points);
@@ -234,43 +316,58 @@ impl WithSimd for Evaluate<'_> {
 }
 
 struct Chains<'a> {
-    weights: &'a Weights,
     /// `[n, 4]`
     start: &'a [f32],
     draws: &'a ChainDraws,
+    /// What is drawn.
+    normals: &'a [f32],
+    log_uniforms: &'a [f32],
     adjusted: bool,
 }
 
-/// Where chains are: `[n, 2]`, `[n]` and `[at most TAIL, n, 2]`.
+/// Moves a part of the chains.
+struct Move<'a, 'w> {
+    tile: &'a mut Tile<'w>,
+    chains: &'a Chains<'a>,
+    part: Range<usize>,
+}
+
+/// Where so many chains are: `[own, 2]`, `[own]` and `[at most TAIL, own, 2]`.
 struct Ends {
     places: Vec<f32>,
     accepted: Vec<f32>,
     trail: Vec<f32>,
 }
 
-impl WithSimd for Chains<'_> {
+impl WithSimd for Move<'_, '_> {
     type Output = Ends;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Ends {
-        let n = self.start.len() / 4;
+        let Self { tile, part, .. } = self;
+        let Chains {
+            start,
+            normals,
+            log_uniforms,
+            adjusted,
+            ..
+        } = *self.chains;
         let ChainDraws {
             transitions,
             chains,
             ..
-        } = *self.draws;
-        let (normals, log_uniforms) = (self.draws.normals(2), self.draws.log_uniforms());
+        } = *self.chains.draws;
+        let own = part.len();
         let tail = transitions.min(TAIL);
         let mut ends = Ends {
-            places: Vec::with_capacity(2 * n),
-            accepted: Vec::with_capacity(n),
-            trail: vec![0.0; tail * 2 * n],
+            places: Vec::with_capacity(2 * own),
+            accepted: Vec::with_capacity(own),
+            trail: vec![0.0; tail * 2 * own],
         };
-        let mut tile = Tile::new(self.weights);
-        for first in (0..n).step_by(LANES) {
-            let row: [usize; LANES] = std::array::from_fn(|i| (first + i).min(n - 1));
-            let lanes = LANES.min(n - first);
-            let start = |column: usize| row.map(|r| self.start[4 * r + column]);
+        for first in part.clone().step_by(LANES) {
+            let row: [usize; LANES] = std::array::from_fn(|i| (first + i).min(part.end - 1));
+            let lanes = LANES.min(part.end - first);
+            let start = |column: usize| row.map(|r| start[4 * r + column]);
             let step = start(3);
             let mut here = Points {
                 x: start(0),
@@ -295,7 +392,7 @@ impl WithSimd for Chains<'_> {
                         + 0.5 * (zx[i] * zx[i] + zy[i] * zy[i])
                         - 0.5 * (back_x * back_x + back_y * back_y);
                     // A comparison with what is no number is false, which rejects.
-                    if !self.adjusted || log_uniforms[draw[i]] < log_ratio {
+                    if !adjusted || log_uniforms[draw[i]] < log_ratio {
                         (here.x[i], here.y[i]) = (there.x[i], there.y[i]);
                         (slope.x[i], slope.y[i]) = (new_slope.x[i], new_slope.y[i]);
                         energy[i] = new_energy[i];
@@ -303,7 +400,8 @@ impl WithSimd for Chains<'_> {
                     }
                 }
                 if let Some(kept) = (k + tail).checked_sub(transitions) {
-                    let places = &mut ends.trail[2 * (kept * n + first)..][..2 * lanes];
+                    let at = kept * own + first - part.start;
+                    let places = &mut ends.trail[2 * at..][..2 * lanes];
                     places.copy_from_slice(&here.interleaved()[..2 * lanes]);
                 }
             }
@@ -322,30 +420,27 @@ fn propose(x: &Lanes, slope: &Lanes, step: &Lanes, z: &Lanes) -> Lanes {
     std::array::from_fn(|i| x[i] - 0.5 * step[i] * step[i] * slope[i] + step[i] * z[i])
 }
 
-struct Weigh<'a> {
-    weights: &'a Weights,
-    x: Vec<f32>,
-    marks: Vec<f32>,
+struct Weigh<'a, 'w> {
+    tile: &'a mut Tile<'w>,
+    rows: &'a Rows,
+    /// Label and weight of each row.
+    marks: &'a [[f32; 2]],
+    part: Range<usize>,
 }
 
-impl WithSimd for Weigh<'_> {
+impl WithSimd for Weigh<'_, '_> {
     type Output = Sums;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Sums {
-        let (marks, _) = self.marks.as_chunks::<2>();
-        let rows = Rows {
-            x: self.x,
-            labels: marks.iter().map(|mark| mark[0]).collect(),
-            all: false,
-        };
-        let mut sums = Sums::new(self.weights.network);
-        let mut tile = Tile::new(self.weights);
-        for first in (0..rows.number()).step_by(LANES) {
-            let (points, level) = rows.tile(first);
+        let Self { tile, part, .. } = self;
+        let marks = &self.marks[..part.end];
+        let mut sums = Sums::new(tile.network());
+        for first in part.step_by(LANES) {
+            let (points, level) = self.rows.tile(first);
             let scale = std::array::from_fn(|i| marks.get(first + i).map_or(0.0, |mark| mark[1]));
             tile.set_levels(&level);
-            sums.add(simd, &mut tile, &points, &level, &scale);
+            sums.weigh(simd, tile, &points, &level, &scale);
         }
         sums
     }

@@ -1,5 +1,5 @@
-//! Kernels for tensors in memory: the vector instructions of the machine (AVX-512, AVX2, WebAssembly's
-//! SIMD), found when the program runs.
+//! Kernels for tensors in memory: the vector instructions of the machine, AVX-512 or AVX2 as found when the
+//! program runs, or WebAssembly's relaxed SIMD.
 //!
 //! What runs in vector instructions is inlined into `with_simd` down to the last function: one that is
 //! not does without them, and calls a function for every single instruction.
@@ -23,6 +23,7 @@ pub(super) use mlp::CpuMlp;
 
 use burn::backend::Flex;
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use pulp::{Scalar, WithSimd};
 
 /// The numbers of a tensor, row by row; `None` for one that tracks gradients or is not in memory.
 fn numbers<const D: usize>(tensor: &Tensor<D>) -> Option<Vec<f32>> {
@@ -37,14 +38,21 @@ fn tensor<const D: usize>(numbers: Vec<f32>, shape: [usize; D], device: &Device)
 /// SiLU of every number of a tensor; `None` for one that tracks gradients or is not in memory.
 pub fn silu<const D: usize>(x: &Tensor<D>) -> Option<Tensor<D>> {
     let mut found = numbers(x)?;
-    arch().dispatch(|| found.iter_mut().for_each(|x| *x = unit::silu(*x).0));
+    dispatch(|| found.iter_mut().for_each(|x| *x = unit::silu(Scalar, *x).0));
     Some(tensor(found, x.dims(), &x.device()))
 }
 
-/// The best vector instructions of this machine.
-fn arch() -> pulp::Arch {
-    // The flex backend's own matrix products use these without asking, too.
-    #[cfg(target_arch = "wasm32")]
-    pulp::wasm::enable_simd128();
-    pulp::Arch::new()
+/// Runs a kernel in the best vector instructions of this machine.
+#[cfg(not(target_arch = "wasm32"))]
+fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
+    pulp::Arch::new().dispatch(kernel)
+}
+
+/// Runs a kernel in WebAssembly's vector instructions, multiply-adds among them. For a browser that has
+/// none of the latter, the build writes them out as two steps (`xtask/src/plain.rs`).
+#[cfg(target_arch = "wasm32")]
+fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
+    pulp::wasm::enable_relaxed_simd();
+    let simd = pulp::wasm::RelaxedSimd::try_new().expect("it was enabled just now");
+    Simd::vectorize(simd, kernel)
 }

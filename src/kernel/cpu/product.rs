@@ -10,12 +10,53 @@ pub const LANES: usize = 16;
 
 pub type Lanes = [f32; LANES];
 
-/// `c[i] += Σ_k a[k, i] b[k]`, for `a` `[k, rows]`, `b` `[k, columns]` and `c` `[rows, columns]`, where
-/// a column is one of [`Lanes`].
+/// What the rows of a product start from and where they go, entry by entry, in registers.
+pub trait Ends<S: Simd> {
+    /// What the sums of entry `at` start from.
+    fn start(&self, at: usize, sums: &mut [S::f32s]);
+    /// Takes the sums of entry `at`.
+    fn finish(&mut self, at: usize, sums: &[S::f32s]);
+}
+
+/// Sums that go on from the numbers which they replace.
+struct Within<'a>(&'a mut [Lanes]);
+
+impl<S: Simd> Ends<S> for Within<'_> {
+    #[inline(always)]
+    fn start(&self, at: usize, sums: &mut [S::f32s]) {
+        sums.copy_from_slice(registers::<S>(&self.0[at]));
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, at: usize, sums: &[S::f32s]) {
+        registers_mut::<S>(&mut self.0[at]).copy_from_slice(sums);
+    }
+}
+
+/// A number of every lane, as registers.
 #[inline(always)]
-pub fn accumulate<S: Simd>(
+pub fn registers<S: Simd>(lanes: &Lanes) -> &[S::f32s] {
+    S::as_simd_f32s(lanes).0
+}
+
+/// As [`registers`].
+#[inline(always)]
+pub fn registers_mut<S: Simd>(lanes: &mut Lanes) -> &mut [S::f32s] {
+    S::as_mut_simd_f32s(lanes).0
+}
+
+/// `c[i] += Σ_k a[k, i] b[k]`, as in [`product`], for `c` `[rows, columns]`.
+#[inline(always)]
+pub fn accumulate<S: Simd>(simd: S, c: &mut [Lanes], a: &[f32], b: &[Lanes], shape: [usize; 2]) {
+    product(simd, &mut Within(c), a, b, shape);
+}
+
+/// `Σ_k a[k, i] b[k]` for `a` `[k, rows]` and `b` `[k, columns]`, where a column is one of [`Lanes`].
+/// Entry `i * columns + j` of `ends` belongs to row i and column j.
+#[inline(always)]
+pub fn product<S: Simd>(
     simd: S,
-    c: &mut [Lanes],
+    ends: &mut impl Ends<S>,
     a: &[f32],
     b: &[Lanes],
     [rows, columns]: [usize; 2],
@@ -24,56 +65,53 @@ pub fn accumulate<S: Simd>(
         let b = &b[column..];
         // As many rows at a time as registers hold their sums.
         match S::F32_LANES {
-            16 => rows_of::<S, 8, 1>(simd, c, a, b, [rows, columns, column]),
-            8 => rows_of::<S, 4, 2>(simd, c, a, b, [rows, columns, column]),
-            4 => rows_of::<S, 2, 4>(simd, c, a, b, [rows, columns, column]),
-            _ => rows_of::<S, 1, LANES>(simd, c, a, b, [rows, columns, column]),
+            16 => rows_of::<S, 8, 1>(simd, ends, a, b, [rows, columns, column]),
+            8 => rows_of::<S, 4, 2>(simd, ends, a, b, [rows, columns, column]),
+            4 => rows_of::<S, 2, 4>(simd, ends, a, b, [rows, columns, column]),
+            _ => rows_of::<S, 1, LANES>(simd, ends, a, b, [rows, columns, column]),
         }
     }
 }
 
-/// One column of `c`, R rows at a time, each of V registers.
+/// One column of a product, R rows at a time, each of V registers.
 #[inline(always)]
 fn rows_of<S: Simd, const R: usize, const V: usize>(
     simd: S,
-    c: &mut [Lanes],
+    ends: &mut impl Ends<S>,
     a: &[f32],
     b: &[Lanes],
     [rows, columns, column]: [usize; 3],
 ) {
     let whole = rows / R * R;
     for row in (0..whole).step_by(R) {
-        let c = &mut c[row * columns + column..];
-        block::<S, R, V>(simd, c, a, b, [rows, columns, row]);
+        block::<S, R, V>(simd, ends, a, b, [rows, columns, row, column]);
     }
     for row in whole..rows {
-        let c = &mut c[row * columns + column..];
-        block::<S, 1, V>(simd, c, a, b, [rows, columns, row]);
+        block::<S, 1, V>(simd, ends, a, b, [rows, columns, row, column]);
     }
 }
 
 #[inline(always)]
 fn block<S: Simd, const R: usize, const V: usize>(
     simd: S,
-    c: &mut [Lanes],
+    ends: &mut impl Ends<S>,
     a: &[f32],
     b: &[Lanes],
-    [rows, columns, row]: [usize; 3],
+    [rows, columns, row, column]: [usize; 4],
 ) {
     // Known before the loop, so that no step of it has to look.
     assert!(row + R <= rows, "a block lies within its matrix");
+    let at = |r: usize| (row + r) * columns + column;
     let mut sums = [[simd.splat_f32s(0.0); V]; R];
-    for (sum, c) in sums.iter_mut().zip(c.iter().step_by(columns)) {
-        for (sum, &c) in sum.iter_mut().zip(S::as_simd_f32s(c).0) {
-            *sum = c;
-        }
+    for (r, sums) in sums.iter_mut().enumerate() {
+        ends.start(at(r), sums);
     }
     for (a, b) in a.chunks_exact(rows).zip(b.iter().step_by(columns)) {
         // As arrays: their lengths must be known for the sums to stay in registers.
         let Some(a) = a[row..].first_chunk::<R>() else {
             break;
         };
-        let Some(b) = S::as_simd_f32s(b).0.first_chunk::<V>() else {
+        let Some(b) = registers::<S>(b).first_chunk::<V>() else {
             break;
         };
         for (sum, &a) in sums.iter_mut().zip(a) {
@@ -83,19 +121,17 @@ fn block<S: Simd, const R: usize, const V: usize>(
             }
         }
     }
-    for (sum, c) in sums.into_iter().zip(c.iter_mut().step_by(columns)) {
-        for (c, sum) in S::as_mut_simd_f32s(c).0.iter_mut().zip(sum) {
-            *c = sum;
-        }
+    for (r, sums) in sums.iter().enumerate() {
+        ends.finish(at(r), sums);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::cpu::arch;
+    use crate::kernel::cpu::dispatch;
     use crate::rng::{Draws, Stream};
-    use pulp::{Arch, WithSimd};
+    use pulp::{Scalar, Scalar128b, Scalar256b, Scalar512b, WithSimd};
 
     struct Product<'a> {
         c: &'a mut [Lanes],
@@ -123,14 +159,22 @@ mod tests {
                 draw(3, rows * columns * LANES),
             ];
             let [b, c] = rest.map(|n| n.as_chunks::<LANES>().0.to_vec());
-            for arch in [arch(), Arch::Scalar] {
+            // This machine's registers, and those of every width that there is.
+            for bits in [0, 32, 128, 256, 512] {
                 let mut found = c.clone();
-                arch.dispatch(Product {
+                let product = Product {
                     c: &mut found,
                     a: &a,
                     b: &b,
                     shape: [rows, columns],
-                });
+                };
+                match bits {
+                    32 => Simd::vectorize(Scalar, product),
+                    128 => Simd::vectorize(Scalar128b, product),
+                    256 => Simd::vectorize(Scalar256b, product),
+                    512 => Simd::vectorize(Scalar512b, product),
+                    _ => dispatch(product),
+                }
                 for (i, found) in found.iter().enumerate() {
                     let (row, column) = (i / columns, i % columns);
                     for lane in 0..LANES {

@@ -50,9 +50,24 @@ impl Sums {
         }
     }
 
+    /// Adds the sums over other tiles.
+    pub fn add(&mut self, other: &Self) {
+        let sums = self
+            .layers
+            .iter_mut()
+            .chain([&mut self.head, &mut self.gates]);
+        let others = other.layers.iter().chain([&other.head, &other.gates]);
+        for (sum, other) in sums.zip(others) {
+            for (sum, other) in sum.as_flattened_mut().iter_mut().zip(other.as_flattened()) {
+                *sum += other;
+            }
+        }
+        self.energy += other.energy;
+    }
+
     /// Adds a tile, whose weights `scale` are zero in lanes without a point.
     #[inline(always)]
-    pub fn add<S: Simd>(
+    pub fn weigh<S: Simd>(
         &mut self,
         simd: S,
         tile: &mut Tile,

@@ -3,11 +3,11 @@
 //! Invariant: lane i of every number belongs to point i of the tile; matrices are read from the flat
 //! buffer as it lies.
 
-use super::product::{LANES, Lanes, accumulate};
-use super::unit::{relu, silu, softplus};
+use super::product::{Ends, LANES, Lanes, accumulate, product, registers, registers_mut};
+use super::unit::activation;
 use crate::kernel::Network;
 use pulp::Simd;
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 /// Weights as the kernels read them.
 pub struct Weights {
@@ -17,7 +17,7 @@ pub struct Weights {
     /// `[depth * levels, width]`; empty for a plain network.
     pub gates: Vec<f32>,
     /// Each layer's matrix, transposed, for the way back.
-    transposed: OnceCell<Vec<Vec<f32>>>,
+    transposed: OnceLock<Vec<Vec<f32>>>,
 }
 
 impl Weights {
@@ -26,7 +26,7 @@ impl Weights {
             network,
             flat,
             gates,
-            transposed: OnceCell::new(),
+            transposed: OnceLock::new(),
         }
     }
 
@@ -84,9 +84,10 @@ pub struct Tile<'a> {
     gates: Vec<Lanes>,
     /// The derivative of what a unit hands on in its gate.
     pub by_gate: Vec<Lanes>,
-    /// `[width]`, on their way.
+    /// Gradients in what the units of a layer hand on, `[width]`.
     signal: Vec<Lanes>,
-    back: Vec<Lanes>,
+    /// Those in what their matrix products give, `[width]`: of this layer, and of the one before.
+    back: [Vec<Lanes>; 2],
 }
 
 impl<'a> Tile<'a> {
@@ -101,8 +102,12 @@ impl<'a> Tile<'a> {
             gates: lanes(gated * width),
             by_gate: lanes(gated * width),
             signal: lanes(width),
-            back: lanes(width),
+            back: [lanes(width), lanes(width)],
         }
+    }
+
+    pub fn network(&self) -> Network {
+        self.weights.network
     }
 
     /// Puts each point on a level of its own. Without it all are on level 0 of a plain network.
@@ -129,23 +134,24 @@ impl<'a> Tile<'a> {
         } = self.weights.network;
         for l in 0..depth {
             let (matrix, bias) = self.weights.layer(l);
-            for (signal, &bias) in self.signal.iter_mut().zip(bias) {
-                *signal = [bias; LANES];
-            }
-            match l {
-                0 => {
-                    let inputs = [points.x, points.y];
-                    accumulate(simd, &mut self.signal, matrix, &inputs, [width, 1]);
-                }
-                _ => {
-                    let inputs = &self.outputs[(l - 1) * width..l * width];
-                    accumulate(simd, &mut self.signal, matrix, inputs, [width, 1]);
-                }
-            }
-            match activation {
-                0 => self.activate(l, softplus),
-                1 => self.activate(l, silu),
-                _ => self.activate(l, relu),
+            let (before, outputs) = self.outputs.split_at_mut(l * width);
+            let layer = l * width..(l + 1) * width;
+            let mut units = Units {
+                simd,
+                activation,
+                first: l == 0,
+                bias,
+                gates: self.gates.get(layer.clone()).unwrap_or_default(),
+                by_gate: self.by_gate.get_mut(layer.clone()).unwrap_or_default(),
+                outputs,
+                slopes: &mut self.slopes[layer],
+            };
+            if l == 0 {
+                let inputs = [points.x, points.y];
+                product(simd, &mut units, matrix, &inputs, [width, 1]);
+            } else {
+                let inputs = &before[(l - 1) * width..];
+                product(simd, &mut units, matrix, inputs, [width, 1]);
             }
         }
         let (head, bias) = self.weights.layer(depth);
@@ -157,39 +163,6 @@ impl<'a> Tile<'a> {
         let last = &self.outputs[(depth - 1) * width..];
         accumulate(simd, &mut energy, head, last, [1, 1]);
         energy[0]
-    }
-
-    /// The units of layer `l`. The first gate acts before the activation, the others after it, as in
-    /// DA-EBM's released code.
-    #[inline(always)]
-    fn activate(&mut self, l: usize, f: impl Fn(f32) -> (f32, f32)) {
-        let width = self.signal.len();
-        let layer = l * width..(l + 1) * width;
-        let outputs = &mut self.outputs[layer.clone()];
-        let slopes = &mut self.slopes[layer.clone()];
-        let units = self.signal.iter().zip(outputs).zip(slopes);
-        if self.gates.is_empty() {
-            for ((a, output), slope) in units {
-                for i in 0..LANES {
-                    (output[i], slope[i]) = f(a[i]);
-                }
-            }
-            return;
-        }
-        let gates = self.gates[layer.clone()]
-            .iter()
-            .zip(&mut self.by_gate[layer]);
-        for (((a, output), slope), (gate, by_gate)) in units.zip(gates) {
-            for i in 0..LANES {
-                if l == 0 {
-                    let (value, s) = f(a[i] * gate[i]);
-                    (output[i], slope[i], by_gate[i]) = (value, s * gate[i], s * a[i]);
-                } else {
-                    let (value, s) = f(a[i]);
-                    (output[i], slope[i], by_gate[i]) = (value * gate[i], s * gate[i], value);
-                }
-            }
-        }
     }
 
     /// Energies of the points, and their gradients.
@@ -219,27 +192,105 @@ impl<'a> Tile<'a> {
         } = self.weights.network;
         let weights = self.weights;
         let mut signal = std::mem::take(&mut self.signal);
-        let mut back = std::mem::take(&mut self.back);
-        for (signal, &w) in signal.iter_mut().zip(weights.layer(depth).0) {
+        let [mut back, mut before] = std::mem::take(&mut self.back);
+        let slopes = &self.slopes[(depth - 1) * width..];
+        let last = signal.iter_mut().zip(&mut back).zip(slopes);
+        for (((signal, back), slope), w) in last.zip(weights.layer(depth).0) {
             *signal = scale.map(|s| s * w);
+            *back = std::array::from_fn(|i| signal[i] * slope[i]);
         }
-        for l in (0..depth).rev() {
-            let slopes = &self.slopes[l * width..(l + 1) * width];
-            for ((back, signal), slope) in back.iter_mut().zip(&signal).zip(slopes) {
-                *back = std::array::from_fn(|i| signal[i] * slope[i]);
-            }
+        for l in (1..depth).rev() {
             layer(self, l, &signal, &back);
-            if l > 0 {
-                signal.fill([0.0; LANES]);
-                accumulate(simd, &mut signal, weights.transposed(l), &back, [width, 1]);
-            }
+            let mut slopes = Slopes {
+                simd,
+                slopes: &self.slopes[(l - 1) * width..l * width],
+                signal: &mut signal,
+                back: &mut before,
+            };
+            product(simd, &mut slopes, weights.transposed(l), &back, [width, 1]);
+            std::mem::swap(&mut back, &mut before);
         }
+        layer(self, 0, &signal, &back);
         let confined =
             |x: &Lanes| std::array::from_fn(|i| 2.0 * confinement as f32 * x[i] * scale[i]);
         let mut gradient = [confined(&points.x), confined(&points.y)];
         accumulate(simd, &mut gradient, weights.transposed(0), &back, [2, 1]);
-        (self.signal, self.back) = (signal, back);
+        (self.signal, self.back) = (signal, [back, before]);
         let [x, y] = gradient;
         Points { x, y }
+    }
+}
+
+/// The units of a layer, whose inputs come as sums. The first gate acts before the activation, the others
+/// after it, as in DA-EBM's released code.
+struct Units<'a, S> {
+    simd: S,
+    activation: u32,
+    first: bool,
+    bias: &'a [f32],
+    gates: &'a [Lanes],
+    by_gate: &'a mut [Lanes],
+    outputs: &'a mut [Lanes],
+    slopes: &'a mut [Lanes],
+}
+
+impl<S: Simd> Ends<S> for Units<'_, S> {
+    #[inline(always)]
+    fn start(&self, at: usize, sums: &mut [S::f32s]) {
+        sums.fill(self.simd.splat_f32s(self.bias[at]));
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, at: usize, sums: &[S::f32s]) {
+        let simd = self.simd;
+        let outputs = registers_mut::<S>(&mut self.outputs[at]);
+        let slopes = registers_mut::<S>(&mut self.slopes[at]);
+        let units = sums.iter().zip(outputs).zip(slopes);
+        let Some(gate) = self.gates.get(at) else {
+            for ((&a, output), slope) in units {
+                (*output, *slope) = activation(simd, self.activation, a);
+            }
+            return;
+        };
+        let by_gate = registers_mut::<S>(&mut self.by_gate[at]);
+        let gates = registers::<S>(gate).iter().zip(by_gate);
+        for (((&a, output), slope), (&gate, by_gate)) in units.zip(gates) {
+            let inside = if self.first {
+                simd.mul_f32s(a, gate)
+            } else {
+                a
+            };
+            let (value, s) = activation(simd, self.activation, inside);
+            *slope = simd.mul_f32s(s, gate);
+            (*output, *by_gate) = match self.first {
+                true => (value, simd.mul_f32s(s, a)),
+                false => (simd.mul_f32s(value, gate), value),
+            };
+        }
+    }
+}
+
+/// A layer's units on the way back, to which gradients in what they hand on come as sums.
+struct Slopes<'a, S> {
+    simd: S,
+    slopes: &'a [Lanes],
+    signal: &'a mut [Lanes],
+    back: &'a mut [Lanes],
+}
+
+impl<S: Simd> Ends<S> for Slopes<'_, S> {
+    #[inline(always)]
+    fn start(&self, _: usize, sums: &mut [S::f32s]) {
+        sums.fill(self.simd.splat_f32s(0.0));
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, at: usize, sums: &[S::f32s]) {
+        registers_mut::<S>(&mut self.signal[at]).copy_from_slice(sums);
+        let back = registers_mut::<S>(&mut self.back[at]).iter_mut();
+        let slopes = registers::<S>(&self.slopes[at]);
+        for ((back, &sum), &slope) in back.zip(sums).zip(slopes) {
+            *back = self.simd.mul_f32s(sum, slope);
+        }
     }
 }

@@ -3,41 +3,51 @@
 //!
 //! Invariant: no branch and no call; what is no number stays none.
 
-use std::f32::consts::{LN_2, LOG2_E};
+use pulp::{Scalar, Simd};
+use std::f32::consts::LOG2_E;
+
+/// The activation that [`Network::activation`](crate::kernel::Network) names, and its slope.
+#[inline(always)]
+pub fn activation<S: Simd>(simd: S, name: u32, a: S::f32s) -> (S::f32s, S::f32s) {
+    match name {
+        0 => softplus(simd, a),
+        1 => silu(simd, a),
+        _ => relu(simd, a),
+    }
+}
 
 /// `ln(1 + exp(a))`, and the sigmoid.
 #[inline(always)]
-pub fn softplus(a: f32) -> (f32, f32) {
-    let e = exp(-a.abs());
-    // ln(1 + e) = 2 artanh(q) with q at most 1/3, where the series is short.
-    let q = e / (2.0 + e);
-    let q2 = q * q;
+pub fn softplus<S: Simd>(simd: S, a: S::f32s) -> (S::f32s, S::f32s) {
+    let e = exp_of_minus_size(simd, a);
+    // ln(1 + e) = 2 artanh(q) with q at most 1/3.
+    let q = simd.div_f32s(e, simd.add_f32s(simd.splat_f32s(2.0), e));
     let series = polynomial(
-        q2,
-        [
-            1.0 / 13.0,
-            1.0 / 11.0,
-            1.0 / 9.0,
-            1.0 / 7.0,
-            1.0 / 5.0,
-            1.0 / 3.0,
-            1.0,
-        ],
+        simd,
+        simd.mul_f32s(q, q),
+        // Of 2 artanh(q) / q in q²: interpolated at Chebyshev's nodes, 8e-9 off at most.
+        [0.281_577_8, 0.279_651_58, 0.400_245_96, 0.666_663_2, 2.0],
     );
-    (relu(a).0 + 2.0 * q * series, sigmoid(a, e))
+    let (positive, _) = relu(simd, a);
+    (
+        simd.mul_add_e_f32s(q, series, positive),
+        sigmoid(simd, a, e),
+    )
 }
 
 /// `a / (1 + exp(-a))`, and its derivative.
 #[inline(always)]
-pub fn silu(a: f32) -> (f32, f32) {
-    let s = sigmoid(a, exp(-a.abs()));
-    (a * s, s * (1.0 + a * (1.0 - s)))
+pub fn silu<S: Simd>(simd: S, a: S::f32s) -> (S::f32s, S::f32s) {
+    let s = sigmoid(simd, a, exp_of_minus_size(simd, a));
+    let value = simd.mul_f32s(a, s);
+    let rest = simd.sub_f32s(simd.splat_f32s(1.0), s);
+    (value, simd.mul_add_e_f32s(value, rest, s))
 }
 
 /// The first two derivatives of [`silu`].
 #[inline(always)]
 pub fn silu_bend(a: f32) -> (f32, f32) {
-    let s = sigmoid(a, exp(-a.abs()));
+    let s = sigmoid(Scalar, a, exp_of_minus_size(Scalar, a));
     let bend = s * (1.0 - s);
     (s + a * bend, bend * (2.0 + a * (1.0 - 2.0 * s)))
 }
@@ -45,61 +55,72 @@ pub fn silu_bend(a: f32) -> (f32, f32) {
 /// The hyperbolic tangent.
 #[inline(always)]
 pub fn tanh(a: f32) -> f32 {
-    let e = exp(-2.0 * a.abs());
+    let e = exp_of_minus_size(Scalar, 2.0 * a);
     let size = (1.0 - e) / (1.0 + e);
     if a < 0.0 { -size } else { size }
 }
 
 /// `max(a, 0)`, and its derivative.
 #[inline(always)]
-pub fn relu(a: f32) -> (f32, f32) {
+pub fn relu<S: Simd>(simd: S, a: S::f32s) -> (S::f32s, S::f32s) {
+    let [zero, one] = [0.0, 1.0].map(|number| simd.splat_f32s(number));
     // `max` would swallow what is no number.
-    let value = if a < 0.0 { 0.0 } else { a };
-    (value, f32::from(u8::from(a > 0.0)))
+    let value = simd.select_f32s(simd.less_than_f32s(a, zero), zero, a);
+    let slope = simd.select_f32s(simd.less_than_f32s(zero, a), one, zero);
+    (value, slope)
 }
 
 /// The sigmoid of a, given `e = exp(-|a|)`.
 #[inline(always)]
-fn sigmoid(a: f32, e: f32) -> f32 {
-    let numerator = if a < 0.0 { e } else { 1.0 };
-    numerator / (1.0 + e)
+fn sigmoid<S: Simd>(simd: S, a: S::f32s, e: S::f32s) -> S::f32s {
+    let [zero, one] = [0.0, 1.0].map(|number| simd.splat_f32s(number));
+    let numerator = simd.select_f32s(simd.less_than_f32s(a, zero), e, one);
+    simd.div_f32s(numerator, simd.add_f32s(one, e))
 }
 
-/// exp(x) for x at most 0; nothing below -86. Coefficients of Cephes' `expf`
-/// (<https://www.netlib.org/cephes/>).
+/// `exp(-|a|)`; nothing where that is below exp(-86).
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+fn exp_of_minus_size<S: Simd>(simd: S, a: S::f32s) -> S::f32s {
     // Added to a number of this size, a fraction rounds to a whole number in the lowest bits.
     const WHOLE: f32 = 1.5 * (1 << 23) as f32;
-    const LN_2_HIGH: f32 = 0.693_359_4;
-    let small = x < -86.0;
-    let x = if small { -86.0 } else { x };
-    let shifted = x * LOG2_E + WHOLE;
-    let n = shifted - WHOLE;
-    let r = x - n * LN_2_HIGH - n * (LN_2 - LN_2_HIGH);
-    let tail = polynomial(
+    // Cephes' parts of ln 2 (<https://www.netlib.org/cephes/>): the first has few bits, so that n times it
+    // is exact.
+    const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+    let splat = |number| simd.splat_f32s(number);
+    let x = simd.or_f32s(a, splat(-0.0));
+    let shifted = simd.mul_add_e_f32s(x, splat(LOG2_E), splat(WHOLE));
+    let n = simd.sub_f32s(shifted, splat(WHOLE));
+    let r = simd.mul_add_e_f32s(n, splat(-LN_2[0]), x);
+    let r = simd.mul_add_e_f32s(n, splat(-LN_2[1]), r);
+    let power = polynomial(
+        simd,
         r,
+        // Behind 1 + r those of (exp(r) - 1 - r) / r², interpolated at Chebyshev's nodes for |r| up to
+        // half of ln 2: exp is 1e-8 off at most.
         [
-            1.987_569_1e-4,
-            1.398_2e-3,
-            8.333_452e-3,
-            4.166_579_6e-2,
-            1.666_666_6e-1,
+            1.392_617_6e-3,
+            8.363_173e-3,
+            4.166_655_6e-2,
+            0.166_665_78,
             0.5,
+            1.0,
+            1.0,
         ],
     );
-    let power = tail * r * r + r + 1.0;
-    let found = f32::from_bits(power.to_bits().wrapping_add(shifted.to_bits() << 23));
-    if small { 0.0 } else { found }
+    let bits = |number| simd.transmute_u32s_f32s(number);
+    let exponent = simd.wrapping_dyn_shl_u32s(bits(shifted), simd.splat_u32s(23));
+    let found = simd.transmute_f32s_u32s(simd.add_u32s(bits(power), exponent));
+    // Down there the steps above make no sense.
+    simd.select_f32s(simd.less_than_f32s(x, splat(-86.0)), splat(0.0), found)
 }
 
 /// The polynomial in x with these coefficients, the highest power's first.
 #[inline(always)]
-fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
+fn polynomial<S: Simd, const N: usize>(simd: S, x: S::f32s, coefficients: [f32; N]) -> S::f32s {
     // Not from zero: a compiler must not leave out a product with it.
-    let mut sum = coefficients[0];
-    for c in &coefficients[1..] {
-        sum = sum * x + c;
+    let mut sum = simd.splat_f32s(coefficients[0]);
+    for &c in &coefficients[1..] {
+        sum = simd.mul_add_e_f32s(sum, x, simd.splat_f32s(c));
     }
     sum
 }
@@ -118,11 +139,11 @@ mod tests {
                 let miss = (f64::from(found) - right).abs();
                 assert!(miss <= tolerance, "{found} against {right} at {a}");
             };
-            let (value, slope) = softplus(a);
+            let (value, slope) = softplus(Scalar, a);
             let right = x.max(0.0) + (-x.abs()).exp().ln_1p();
             close(value, right, 4e-7 * right + 1e-37);
             close(slope, sigmoid, 3e-7 * sigmoid + 1e-37);
-            let (value, slope) = silu(a);
+            let (value, slope) = silu(Scalar, a);
             close(value, x * sigmoid, 3e-7 * (x * sigmoid).abs() + 1e-35);
             let right = sigmoid * (1.0 + x * (1.0 - sigmoid));
             close(slope, right, 1e-6);
@@ -131,7 +152,7 @@ mod tests {
 
     #[test]
     fn activations_take_any_number() {
-        for f in [softplus, silu, relu] {
+        for f in [0, 1, 2].map(|name| move |a| activation(Scalar, name, a)) {
             for a in [1e30, -1e30, f32::MAX, f32::MIN, f32::MIN_POSITIVE] {
                 let (value, slope) = f(a);
                 assert!(
@@ -143,7 +164,7 @@ mod tests {
             assert_eq!(f(f32::INFINITY).0, f32::INFINITY);
             assert_eq!(f(-1e9), (0.0, 0.0));
         }
-        assert_eq!(relu(-2.0), (0.0, 0.0));
-        assert_eq!(relu(2.0), (2.0, 1.0));
+        assert_eq!(relu(Scalar, -2.0), (0.0, 0.0));
+        assert_eq!(relu(Scalar, 2.0), (2.0, 1.0));
     }
 }

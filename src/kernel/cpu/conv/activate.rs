@@ -11,6 +11,7 @@ use super::maps::{ZERO, lanes, put};
 use crate::kernel::cpu::product::{LANES, Lanes};
 use crate::kernel::cpu::unit;
 use crate::kernel::plan::{Activate, NORM_EPSILON};
+use pulp::Scalar;
 
 /// Mean and one over the deviation of each group; 0 and 1 for the one group of a map that is not
 /// normalised.
@@ -142,7 +143,7 @@ impl<'a> Activation<'a> {
             #[inline(always)]
             |i, group, c| {
                 let (_, a) = self.inside(norms, i, group, c);
-                out[i] = lanes(|l| unit::silu(a[l]).0);
+                out[i] = lanes(|l| unit::silu(Scalar, a[l]).0);
             },
         );
     }
@@ -164,7 +165,7 @@ impl<'a> Activation<'a> {
             |i, group, c| {
                 let (n, a) = self.inside(norms, i, group, c);
                 let (g, scale) = (&g[i], &self.scale[c]);
-                let ga = lanes(|l| g[l] * unit::silu(a[l]).1);
+                let ga = lanes(|l| g[l] * unit::silu(Scalar, a[l]).1);
                 let gn = lanes(|l| ga[l] * scale[l]);
                 add(&mut by.shift[c], &ga);
                 add(&mut by.scale[c], &lanes(|l| ga[l] * n[l]));
@@ -243,7 +244,7 @@ impl<'a> Activation<'a> {
             |i, group, c| {
                 let (_, a) = self.inside(norms, i, group, c);
                 let (dn, scale) = (&room[i], &self.scale[c]);
-                out[i] = lanes(|l| unit::silu(a[l]).1 * scale[l] * dn[l]);
+                out[i] = lanes(|l| unit::silu(Scalar, a[l]).1 * scale[l] * dn[l]);
             },
         );
     }

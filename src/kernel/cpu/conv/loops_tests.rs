@@ -1,7 +1,7 @@
 use super::*;
-use crate::kernel::cpu::arch;
+use crate::kernel::cpu::dispatch;
 use crate::rng::{Draws, Stream};
-use pulp::{Arch, WithSimd};
+use pulp::{Scalar, Simd, WithSimd};
 
 struct Both<'a> {
     conv: Conv,
@@ -102,14 +102,18 @@ fn convolutions_of_any_shape_are_right_on_every_machine() {
                 bias: Some(&bias),
             },
         ] {
-            for arch in [arch(), Arch::Scalar] {
-                let (out, sums) = arch.dispatch(Both {
+            for scalar in [false, true] {
+                let both = Both {
                     conv,
                     input: &input,
                     weights: &weights,
                     signal: &signal,
                     start,
-                });
+                };
+                let (out, sums) = match scalar {
+                    true => Simd::vectorize(Scalar, both),
+                    false => dispatch(both),
+                };
                 close(&out, |i, l| {
                     let before = match start.map {
                         Before::Nothing => 0.0,

@@ -11,7 +11,7 @@ mod rooms;
 mod tape;
 
 use super::product::{LANES, Lanes};
-use super::{arch, numbers, tensor};
+use super::{dispatch, numbers, tensor};
 use crate::kernel::plan::{Plan, Size};
 use crate::kernel::plan_kernels::{PlanKernels, Pulled, PulledBy, Rule};
 use crate::threads::in_order;
@@ -50,7 +50,7 @@ impl CpuPlan {
     /// Every tile of a batch on its way through, and with seeds for all its images on its way back.
     fn tapes(&self, batch: &Batch, seed: Option<&[f32]>) -> Vec<Tape<'_>> {
         in_order(batch.tiles(), Room::default, |room, tile| {
-            arch().dispatch(Through {
+            dispatch(Through {
                 weights: &self.weights,
                 batch,
                 tile,
@@ -92,7 +92,7 @@ impl CpuPlan {
             <(Option<Along>, Room)>::default,
             |(along, room), tile| {
                 let mut slot = tapes[tile].lock().unwrap_or_else(|e| e.into_inner());
-                arch().dispatch(Gather {
+                dispatch(Gather {
                     tape: slot.take().expect("every tile is gathered once"),
                     plan: &self.weights.plan,
                     batch,
@@ -127,7 +127,7 @@ impl PlanKernels for CpuPlan {
             batch.tiles(),
             <(Option<Tape>, Room)>::default,
             |room, tile| {
-                arch().dispatch(Slopes {
+                dispatch(Slopes {
                     weights: &self.weights,
                     batch: &batch,
                     tile,
@@ -182,7 +182,7 @@ impl CpuPlan {
             batch.tiles(),
             || None,
             |room, tile| {
-                arch().dispatch(Outputs {
+                dispatch(Outputs {
                     weights: &self.weights,
                     batch,
                     tile,
