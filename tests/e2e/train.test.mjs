@@ -58,6 +58,39 @@ story("training reads from the GPU a few times a second at most, and hands it wo
   assert.ok(ahead * 10 >= submits, `${ahead} of ${submits} submits ahead`);
 }, { webgpu: true });
 
+story("pictures are fewer than iterations, and a hidden tab trains on without any", async ({ open }) => {
+  const tab = await open(tiny);
+  await tab.stepReaches(1);
+  const [worker] = tab.page.workers();
+  await worker.evaluate(() => {
+    self.pictures = 0;
+    const { putImageData } = OffscreenCanvasRenderingContext2D.prototype;
+    OffscreenCanvasRenderingContext2D.prototype.putImageData = function (...all) {
+      self.pictures += 1;
+      return putImageData.apply(this, all);
+    };
+  });
+  // Pictures made during so many iterations.
+  const during = async (iterations) => {
+    const pictures = () => worker.evaluate(() => self.pictures);
+    const [before, step] = [await pictures(), await tab.step()];
+    await tab.stepReaches(step + iterations);
+    return (await pictures()) - before;
+  };
+  const hide = (hidden) =>
+    tab.page.evaluate((hidden) => {
+      Object.defineProperty(document, "hidden", { get: () => hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
+    }, hidden);
+  const seen = await during(1000);
+  assert.ok(seen > 0 && seen < 500, `${seen} pictures of a thousand iterations`);
+  await hide(true);
+  await during(10);
+  assert.equal(await during(1000), 0);
+  await hide(false);
+  assert.ok((await during(1000)) > 0);
+});
+
 story("pause holds, step-once advances by one, reset begins again", async ({ open }) => {
   const tab = await open(tiny);
   await tab.stepReaches(3);

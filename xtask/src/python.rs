@@ -3,7 +3,7 @@
 //! Invariant: packages go into a virtual environment of their own, never into the system's Python.
 
 use crate::debian;
-use crate::place::{Place, which};
+use crate::place::Place;
 use crate::process::{Result, read, run};
 use std::path::PathBuf;
 
@@ -27,7 +27,9 @@ pub fn torch(place: &Place) -> Result<PathBuf> {
         return Ok(python);
     }
     println!("  to be installed, 5 GB: the registry's wheel brings CUDA's libraries along");
-    if which(&["python3"]).is_none() {
+    // Debian keeps what makes environments in a package of its own.
+    let makes_environments = ["-c", "import ensurepip"];
+    if read(place.command("python3").args(makes_environments)).is_err() {
         debian::install(&["python3", "python3-venv"])?;
     }
     run(place
