@@ -3,6 +3,8 @@
 // Invariant: only answers of the page's own origin are kept, and a newer page replaces an older one
 // as a whole.
 
+importScripts("relaxed.js");
+
 const VERSION = "";
 const FILES = [];
 
@@ -12,13 +14,16 @@ const CACHE = `${PREFIX}${VERSION}`;
 // Names with a hash never change what they hold; everything else is asked of the network first.
 const hashed = (path) => /-[0-9a-f]{12,}[._]/.test(path);
 
+// The worker comes with relaxed SIMD and without; this browser needs only one of the two.
+const needless = self.relaxedSimd ? /^worker-.*_plain\.wasm$/ : /^worker-.*_bg\.wasm$/;
+
 addEventListener("install", (event) => {
   const keep = async () => {
     const cache = await caches.open(CACHE);
     // Past the browser's own cache, which may hold files of the page before under the same names, but not
     // past what it has just loaded for the page itself.
     const asked = (file) => new Request(file, { cache: hashed(file) ? "default" : "reload" });
-    await cache.addAll(FILES.map(asked));
+    await cache.addAll(FILES.filter((file) => !needless.test(file)).map(asked));
     await skipWaiting();
   };
   event.waitUntil(keep());

@@ -29,3 +29,31 @@ story("the CPU can be asked for", async ({ open }) => {
   await tab.stepReaches(1);
   assert.match(await tab.text("backend"), /cpu/i);
 }, { webgpu: true });
+
+const kind = (url) => /worker-\w+_(\w+)\.wasm$/.exec(url)?.[1];
+
+async function learnsWith(expected, { open, context }) {
+  const asked = [];
+  context.on("request", (request) => asked.push(kind(request.url())));
+  const tab = await open(tiny);
+  await tab.stepReaches(1);
+  await learns(tab);
+  assert.deepEqual(asked.filter(Boolean), [expected]);
+  return tab;
+}
+
+story("with relaxed SIMD the worker is the one that uses it, and no other is kept", async (stage) => {
+  const tab = await learnsWith("bg", stage);
+  const kept = await tab.page.evaluate(async () => {
+    await navigator.serviceWorker.ready;
+    const [name] = (await caches.keys()).filter((name) => name.startsWith("basin-page-"));
+    return (await (await caches.open(name)).keys()).map((request) => request.url);
+  });
+  assert.deepEqual(kept.map(kind).filter(Boolean), ["bg"]);
+}, without);
+
+story("without relaxed SIMD the worker is the one that needs none", async (stage) => {
+  const body = "self.relaxedSimd = false;";
+  await stage.context.route("**/relaxed.js", (route) => route.fulfill({ contentType: "text/javascript", body }));
+  await learnsWith("plain", stage);
+}, without);

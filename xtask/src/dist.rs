@@ -1,7 +1,7 @@
 //! The built page, as static files.
 //!
 //! Invariant: `dist/` works at any path of any static host, `/lab` opened directly included, and
-//! both wasm files are within their budgets.
+//! every wasm file is within its budget.
 
 use crate::place::Place;
 use crate::process::{Result, read, run};
@@ -37,7 +37,7 @@ pub fn build(place: &Place) -> Result {
         .env_remove("NO_COLOR");
     run(&mut trunk)?;
     strip_names(&place.dist())?;
-    worker::name_by_contents(&place.dist())?;
+    worker::finish(&place.dist())?;
     copy_routes(&place.dist())?;
     fill_service_worker(&place.dist())?;
     size::check(&place.dist())

@@ -10,6 +10,7 @@ mod dist;
 mod names;
 mod node;
 mod place;
+mod plain;
 mod process;
 mod python;
 mod server;

@@ -1,46 +1,30 @@
 //! WebAssembly without the names of its functions, which are a third of it and serve debuggers only.
 //!
-//! Invariant: every other section stays, byte for byte and in order.
+//! Invariant: what every other section holds stays, byte for byte and in order.
 
+use crate::plain::{part, push};
 use crate::process::Result;
-
-const PREAMBLE: usize = 8;
-const CUSTOM: u8 = 0;
+use wasmparser::{Parser, Payload};
 
 /// The module without its name section (<https://webassembly.github.io/spec/core/appendix/custom.html>).
 ///
 /// # Errors
 /// When it is no module, or a section ends beyond it.
 pub fn stripped(wasm: &[u8]) -> Result<Vec<u8>> {
-    let broken = || "this is no WebAssembly module".to_owned();
-    let (preamble, mut rest) = wasm.split_at_checked(PREAMBLE).ok_or_else(broken)?;
-    if !preamble.starts_with(b"\0asm") {
-        return Err(broken());
-    }
-    let mut out = preamble.to_vec();
-    while let Some((&kind, after)) = rest.split_first() {
-        let (size, head) = number(after).ok_or_else(broken)?;
-        let end = 1 + head + size;
-        let section = rest.get(..end).ok_or_else(broken)?;
-        let is_name = kind == CUSTOM && section[1 + head..].starts_with(b"\x04name");
-        if !is_name {
-            out.extend(section);
+    let broken = |error| format!("cannot take the names out of a wasm file: {error}");
+    let mut out = Vec::with_capacity(wasm.len());
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload.map_err(broken)? {
+            Payload::Version { range, .. } => out.extend(part(wasm, range)),
+            Payload::CustomSection(section) if section.name() == "name" => {}
+            payload => {
+                if let Some((id, range)) = payload.as_section() {
+                    push(&mut out, id, part(wasm, range));
+                }
+            }
         }
-        rest = &rest[end..];
     }
     Ok(out)
-}
-
-/// A LEB128 number of 32 bits, and how many bytes it takes.
-fn number(bytes: &[u8]) -> Option<(usize, usize)> {
-    let mut value = 0usize;
-    for (i, byte) in bytes.iter().enumerate().take(5) {
-        value |= usize::from(byte & 0x7f) << (7 * i);
-        if byte & 0x80 == 0 {
-            return Some((value, i + 1));
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -50,28 +34,25 @@ mod tests {
     fn module(sections: &[(u8, &[u8])]) -> Vec<u8> {
         let mut wasm = b"\0asm\x01\0\0\0".to_vec();
         for (kind, body) in sections {
-            wasm.push(*kind);
-            // Two bytes, though one would do: linkers pad.
-            wasm.extend([body.len() as u8 | 0x80, 0]);
-            wasm.extend(*body);
+            push(&mut wasm, *kind, body);
         }
         wasm
     }
 
     #[test]
     fn only_the_names_go() {
-        let code: (u8, &[u8]) = (10, b"code");
+        let types: (u8, &[u8]) = (1, &[0]);
         let target: (u8, &[u8]) = (0, b"\x0ftarget_features1");
         let names: (u8, &[u8]) = (0, b"\x04name12345");
-        let with = module(&[code, names, target]);
-        assert_eq!(stripped(&with), Ok(module(&[code, target])));
-        assert_eq!(stripped(&module(&[code])), Ok(module(&[code])));
+        let with = module(&[types, names, target]);
+        assert_eq!(stripped(&with), Ok(module(&[types, target])));
+        assert_eq!(stripped(&module(&[types])), Ok(module(&[types])));
     }
 
     #[test]
     fn what_is_no_module_is_refused() {
         assert!(stripped(b"wasm").is_err());
-        let whole = module(&[(10, b"code")]);
+        let whole = module(&[(1, &[0])]);
         assert!(stripped(&whole[..whole.len() - 1]).is_err());
     }
 }
