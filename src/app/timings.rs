@@ -48,6 +48,7 @@ pub fn words(subject: Subject) -> (&'static str, &'static str) {
         Subject::CpuTrainingByOperations => {
             ("DA-EBM training, tensor operations, CPU", "iterations/s")
         }
+        Subject::CpuMultiplyAdd => ("multiply-adds and nothing else, CPU", "operations/s"),
         Subject::MultiplyAdd => ("multiply-adds and nothing else", "operations/s"),
         Subject::Loads => ("loads and nothing else", "loads/s"),
         Subject::ProductsOfTwo => ("matrix products, 8 points at once", "operations/s"),

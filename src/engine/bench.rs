@@ -6,7 +6,7 @@
 use super::train2d::{Train2d, TrainError};
 use super::{Reading, read};
 use crate::energy::{Activation, Architecture, LevelEnergy, Mlp, membership_of};
-use crate::kernel::{loads, multiply_add, products, set_parts};
+use crate::kernel::{cpu_multiply_add, loads, multiply_add, products, set_parts};
 use crate::protocol::{Subject, Timing};
 use crate::rng::{Draws, Stream};
 use crate::sampler::{Kernel, Noise, run};
@@ -82,11 +82,12 @@ impl Bench {
             Subject::CpuTraining | Subject::CpuTrainingByOperations => {
                 self.train(subject, &cpu).await
             }
-            Subject::MultiplyAdd => bare(subject, multiply_add(device)).await,
-            Subject::Loads => bare(subject, loads(device)).await,
-            Subject::ProductsOfTwo => bare(subject, products(device, 2)).await,
-            Subject::ProductsOfFour => bare(subject, products(device, 4)).await,
-            Subject::ProductsOfEight => bare(subject, products(device, 8)).await,
+            Subject::CpuMultiplyAdd => bare(subject, || Some(cpu_multiply_add())).await,
+            Subject::MultiplyAdd => bare(subject, || multiply_add(device)).await,
+            Subject::Loads => bare(subject, || loads(device)).await,
+            Subject::ProductsOfTwo => bare(subject, || products(device, 2)).await,
+            Subject::ProductsOfFour => bare(subject, || products(device, 4)).await,
+            Subject::ProductsOfEight => bare(subject, || products(device, 8)).await,
         }
     }
 
@@ -150,11 +151,14 @@ async fn chains(
     })
 }
 
-/// What a kernel does that does nothing else, from its launch on.
-async fn bare(subject: Subject, work: Option<(Tensor<1>, f64)>) -> Result<Timing, TrainError> {
+/// What does one thing and nothing else.
+async fn bare(
+    subject: Subject,
+    work: impl FnOnce() -> Option<(Tensor<1>, f64)>,
+) -> Result<Timing, TrainError> {
     let began = Instant::now();
     let (found, amount) =
-        work.ok_or_else(|| TrainError::Device("there is no GPU to time".into()))?;
+        work().ok_or_else(|| TrainError::Device("there is no GPU to time".into()))?;
     read(vec![Reading::from(found)]).await?;
     Ok(Timing {
         subject,

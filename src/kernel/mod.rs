@@ -15,7 +15,7 @@ mod plan_kernels;
 
 pub use adam::{AdamRule, AdamState, adam};
 pub use chains::{ANEW, Parted, Return, Taken, put, take};
-pub use cpu::silu;
+pub use cpu::{cpu_multiply_add, silu};
 pub use gpu::{
     Plain, Program, Shape, What, fence, loads, multiply_add, on_gpu, products, set_parts,
     set_software,

@@ -16,6 +16,7 @@ pub enum Subject {
     CpuChainsByOperations,
     CpuTraining,
     CpuTrainingByOperations,
+    CpuMultiplyAdd,
     /// Multiply-adds and nothing else, and loads.
     MultiplyAdd,
     Loads,
@@ -27,7 +28,7 @@ pub enum Subject {
 
 impl Subject {
     /// Every subject, those of the GPU first.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Chains,
         Self::ChainsByOperations,
         Self::Training,
@@ -41,6 +42,7 @@ impl Subject {
         Self::CpuChainsByOperations,
         Self::CpuTraining,
         Self::CpuTrainingByOperations,
+        Self::CpuMultiplyAdd,
     ];
 
     /// Whether tensor operations do it, one by one.
@@ -72,6 +74,7 @@ impl Subject {
                 | Self::CpuChainsByOperations
                 | Self::CpuTraining
                 | Self::CpuTrainingByOperations
+                | Self::CpuMultiplyAdd
         )
     }
 
@@ -86,6 +89,7 @@ impl Subject {
             Self::CpuChainsByOperations => "cpu_chains_by_operations",
             Self::CpuTraining => "cpu_training",
             Self::CpuTrainingByOperations => "cpu_training_by_operations",
+            Self::CpuMultiplyAdd => "cpu_multiply_add",
             Self::MultiplyAdd => "multiply_add",
             Self::Loads => "loads",
             Self::ProductsOfTwo => "products_of_2_quads",

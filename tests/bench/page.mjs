@@ -85,6 +85,7 @@ try {
       train_vs_tfjs: ratio("training", "tfjs_webgpu_training"),
       train_vs_jaxjs: ratio("training", "jaxjs_webgpu_training"),
       train_vs_general: ratio("training", "training_by_operations"),
+      cpu_share_of_fma: (found.cpu_chains.median * problem.operations) / found.cpu_multiply_add.median,
       cpu_vs_flex: ratio("cpu_chains", "cpu_chains_by_operations"),
       cpu_vs_tfjs_wasm: ratio("cpu_chains", "tfjs_wasm_chains"),
       cpu_vs_jaxjs_wasm: ratio("cpu_chains", "jaxjs_wasm_chains"),

@@ -7,6 +7,7 @@
 //! Invariant: a row's numbers depend on that row alone, and sums over rows are taken in their order.
 
 mod adam;
+mod ceiling;
 mod chains;
 mod conv;
 mod gates;
@@ -17,6 +18,7 @@ mod tile;
 mod unit;
 
 pub(super) use adam::adam;
+pub use ceiling::cpu_multiply_add;
 pub(super) use chains::{put, take};
 pub(super) use conv::CpuPlan;
 pub(super) use mlp::CpuMlp;
@@ -54,5 +56,5 @@ fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
 fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
     pulp::wasm::enable_relaxed_simd();
     let simd = pulp::wasm::RelaxedSimd::try_new().expect("it was enabled just now");
-    Simd::vectorize(simd, kernel)
+    pulp::Simd::vectorize(simd, kernel)
 }
