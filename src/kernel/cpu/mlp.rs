@@ -114,7 +114,7 @@ impl CpuMlp {
     fn parts(&self, rows: usize, often: f64) -> Vec<Range<usize>> {
         let weights = self.weights.network.plain_parameters() as f64;
         let part = (WORTH / (weights * often)) as usize;
-        let part = part.max(1).next_multiple_of(LANES);
+        let part = part.clamp(1, rows.max(1)).next_multiple_of(LANES);
         let starts = (0..rows).step_by(part);
         starts.map(|start| start..rows.min(start + part)).collect()
     }
