@@ -2,5 +2,9 @@
 import "./relaxed.js";
 import init from "./worker.js";
 
-const wasm = self.relaxedSimd ? "worker_bg.wasm" : "worker_plain.wasm";
-await init({ module_or_path: new URL(wasm, import.meta.url) });
+const [relaxed, plain] = ["worker_bg.wasm", "worker_plain.wasm"];
+const start = (wasm) => init({ module_or_path: new URL(wasm, import.meta.url) });
+
+// Without a network there is only the one that was kept, by this browser before it learned relaxed SIMD.
+if (self.relaxedSimd) await start(relaxed).catch(() => start(plain));
+else await start(plain);

@@ -151,7 +151,7 @@ async fn chains(
     })
 }
 
-/// What does one thing and nothing else.
+/// What does one thing and nothing else, with what it takes to have that ready.
 async fn bare(
     subject: Subject,
     work: impl FnOnce() -> Option<(Tensor<1>, f64)>,

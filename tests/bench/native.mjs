@@ -26,9 +26,10 @@ for (let round = 1; round <= ROUNDS; round++) {
       add(name.replace(/^cpu/, "native") + end, median);
     }
   }
-  const { chains, ...facts } = told(BASIN_TORCH, script, BASIN_PROBLEM);
+  const torch = [BASIN_TORCH, script, BASIN_PROBLEM];
+  add("torch_chains_one_thread", told("taskset", "-c", "0", ...torch).chains.one);
+  const { chains, ...facts } = told(...torch);
   ({ version, threads } = facts);
-  add("torch_chains_one_thread", chains.one);
   add("torch_chains", chains.all);
 }
 const found = figures(rates);

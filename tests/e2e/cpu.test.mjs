@@ -32,29 +32,44 @@ story("the CPU can be asked for", async ({ open }) => {
 
 const kind = (url) => /worker-\w+_(\w+)\.wasm$/.exec(url)?.[1];
 
+// The page learns with this one of the two workers, and the service worker keeps no other.
 async function learnsWith(expected, { open, context }) {
   const asked = [];
   context.on("request", (request) => asked.push(kind(request.url())));
   const tab = await open(tiny);
   await tab.stepReaches(1);
   await learns(tab);
-  // Once by the page, and once by the service worker that keeps it.
-  assert.deepEqual(new Set(asked.filter(Boolean)), new Set([expected]));
-  return tab;
-}
-
-story("with relaxed SIMD the worker is the one that uses it, and no other is kept", async (stage) => {
-  const tab = await learnsWith("bg", stage);
   const kept = await tab.page.evaluate(async () => {
     await navigator.serviceWorker.ready;
     const [name] = (await caches.keys()).filter((name) => name.startsWith("basin-page-"));
     return (await (await caches.open(name)).keys()).map((request) => request.url);
   });
-  assert.deepEqual(kept.map(kind).filter(Boolean), ["bg"]);
-}, without);
+  assert.deepEqual(kept.map(kind).filter(Boolean), [expected]);
+  assert.deepEqual(new Set(asked.filter(Boolean)), new Set([expected]));
+}
+
+story("with relaxed SIMD the worker is the one that uses it", (stage) => learnsWith("bg", stage), without);
 
 story("without relaxed SIMD the worker is the one that needs none", async (stage) => {
   const body = "self.relaxedSimd = false;";
   await stage.context.route("**/relaxed.js", (route) => route.fulfill({ contentType: "text/javascript", body }));
   await learnsWith("plain", stage);
 }, without);
+
+story("a page kept by a browser that had no relaxed SIMD opens without a network once it has", async ({ open, context, host }) => {
+  const body = "self.relaxedSimd = false;";
+  await context.route("**/relaxed.js", (route) => route.fulfill({ contentType: "text/javascript", body }));
+  const tab = await open(tiny);
+  await tab.stepReaches(1);
+  await tab.page.evaluate(() => navigator.serviceWorker.ready);
+  await context.unroute("**/relaxed.js");
+  await tab.page.evaluate(async () => {
+    const [name] = (await caches.keys()).filter((name) => name.startsWith("basin-page-"));
+    const [cache, file] = [await caches.open(name), "relaxed.js"];
+    await cache.put(file, new Response("self.relaxedSimd = true;", { headers: { "content-type": "text/javascript" } }));
+  });
+  await context.setOffline(true);
+  await host.close();
+  await tab.page.reload();
+  await tab.stepReaches(1);
+}, { ...without, forgive: /Failed to load resource|ERR_/ });

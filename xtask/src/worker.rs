@@ -32,7 +32,7 @@ pub fn finish(dist: &Path) -> Result {
     let plain = without_relaxed_simd(&wasm)?;
     let (script, loader, page) = (text(SCRIPT)?, text(LOADER)?, text("index.html")?);
     let mut hasher = DefaultHasher::new();
-    (&wasm, &script, &loader).hash(&mut hasher);
+    (&wasm, &plain, &script, &loader).hash(&mut hasher);
     let named =
         |name: &str| name.replacen("worker", &format!("worker-{:016x}", hasher.finish()), 1);
     let script = pointed(&script, WASM, &named(WASM))?;

@@ -14,7 +14,7 @@ use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{ErrorEvent, MessageEvent, OffscreenCanvas, Url, Worker, WorkerOptions, WorkerType};
 
-/// Where the page names the script that starts the worker's wasm (Trunk's `data-loader-shim`).
+/// Where the page names the script that starts the worker's wasm (`www/worker_loader.js`).
 const NAMES_LOADER: &str = "meta[name=worker]";
 
 /// A running worker. Dropping it ends the worker.

@@ -13,7 +13,7 @@ const SUMS: usize = 12;
 
 /// Shares of the work, for the threads to take, and turns of each.
 const PARTS: usize = 32;
-const TURNS: usize = 100_000;
+const TURNS: usize = 1_000_000;
 
 /// Runs multiply-adds and nothing else in the vector instructions that the kernels use, and returns what
 /// came out and how many operations, two a multiply-add, that is.
@@ -33,7 +33,8 @@ impl WithSimd for MultiplyAdd {
     fn with_simd<S: Simd>(self, simd: S) -> (f32, f64) {
         // Unknown before it runs, so that it has to.
         let [factor, term] = black_box([0.999, 1e-3]).map(|number| simd.splat_f32s(number));
-        let mut sums = [term; SUMS];
+        let starts: [f32; SUMS] = std::array::from_fn(|i| i as f32);
+        let mut sums = black_box(starts).map(|start| simd.splat_f32s(start));
         for _ in 0..TURNS {
             for sum in &mut sums {
                 *sum = simd.mul_add_e_f32s(*sum, factor, term);

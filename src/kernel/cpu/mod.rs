@@ -4,7 +4,8 @@
 //! What runs in vector instructions is inlined into `with_simd` down to the last function: one that is
 //! not does without them, and calls a function for every single instruction.
 //!
-//! Invariant: a row's numbers depend on that row alone, and sums over rows are taken in their order.
+//! Invariant: a row's numbers depend on that row alone, and sums over rows are taken in their order within
+//! a part of a batch, and those of parts in theirs.
 
 mod adam;
 mod ceiling;
