@@ -13,6 +13,7 @@ mod place;
 mod plain;
 mod process;
 mod python;
+mod section;
 mod server;
 mod setup;
 mod size;

@@ -2,8 +2,8 @@
 //!
 //! Invariant: what every other section holds stays, byte for byte and in order.
 
-use crate::plain::{part, push};
 use crate::process::Result;
+use crate::section::{part, push};
 use wasmparser::{Parser, Payload};
 
 /// The module without its name section (<https://webassembly.github.io/spec/core/appendix/custom.html>).

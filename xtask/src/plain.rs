@@ -5,6 +5,7 @@
 //! stand where a multiply-add stood, and no browser that has SIMD refuses it for its instructions.
 
 use crate::process::Result;
+use crate::section::{leb, part, push};
 use std::ops::Range;
 use wasmparser::{
     CompositeInnerType, FunctionBody, Operator, Parser, Payload, Validator, WasmFeatures,
@@ -112,32 +113,6 @@ fn rewritten(wasm: &[u8], body: &FunctionBody, parameters: usize) -> wasmparser:
     }
     out.extend(part(wasm, from..body.range().end));
     Ok(out)
-}
-
-/// The bytes that the parser gave this range.
-pub fn part(wasm: &[u8], Range { start, end }: Range<u64>) -> &[u8] {
-    &wasm[start as usize..end as usize]
-}
-
-/// Appends a section.
-pub fn push(out: &mut Vec<u8>, id: u8, content: &[u8]) {
-    out.push(id);
-    out.extend(leb(content.len()));
-    out.extend(content);
-}
-
-/// A number in LEB128.
-fn leb(mut number: usize) -> Vec<u8> {
-    let mut out = Vec::new();
-    loop {
-        let low = (number & 0x7f) as u8;
-        number >>= 7;
-        if number == 0 {
-            out.push(low);
-            return out;
-        }
-        out.push(low | 0x80);
-    }
 }
 
 #[cfg(test)]

@@ -52,19 +52,15 @@ impl CpuMlp {
             all: false,
         };
         // Adding the sums of a part to the others' is work, too.
-        let parts = self.parts(rows.number(), 1.0 / 8.0);
-        let found = in_order(
-            parts.len(),
-            || self.tile(),
-            |tile, i| {
-                dispatch(Weigh {
-                    tile,
-                    rows: &rows,
-                    marks,
-                    part: parts[i].clone(),
-                })
-            },
-        );
+        let rows = &rows;
+        let found = self.in_parts(rows.number(), 1.0 / 8.0, |tile, part| {
+            dispatch(Weigh {
+                tile,
+                rows,
+                marks,
+                part,
+            })
+        });
         let mut sums = Sums::new(self.weights.network);
         found.iter().for_each(|part| sums.add(part));
         let (mut gradient, by_gates) = sums.gradient();
@@ -79,19 +75,15 @@ impl CpuMlp {
     }
 
     fn energies(&self, rows: Rows, gradient: bool) -> Energies {
-        let parts = self.parts(rows.number(), 1.0);
-        let found = in_order(
-            parts.len(),
-            || self.tile(),
-            |tile, i| {
-                dispatch(Evaluate {
-                    tile,
-                    rows: &rows,
-                    part: parts[i].clone(),
-                    gradient,
-                })
-            },
-        );
+        let rows = &rows;
+        let found = self.in_parts(rows.number(), 1.0, |tile, part| {
+            dispatch(Evaluate {
+                tile,
+                rows,
+                part,
+                gradient,
+            })
+        });
         Energies {
             energy: found
                 .iter()
@@ -106,17 +98,22 @@ impl CpuMlp {
         }
     }
 
-    fn tile(&self) -> Tile<'_> {
-        Tile::new(&self.weights)
-    }
-
-    /// A batch of `rows` in parts that are worth a thread's start, where each row is evaluated so often.
-    fn parts(&self, rows: usize, often: f64) -> Vec<Range<usize>> {
+    /// Does the work of `rows` rows in parts that are worth a thread's start, where each row meets the weights
+    /// so often.
+    fn in_parts<'a, W: Send>(
+        &'a self,
+        rows: usize,
+        often: f64,
+        work: impl Fn(&mut Tile<'a>, Range<usize>) -> W + Sync,
+    ) -> Vec<W> {
         let weights = self.weights.network.plain_parameters() as f64;
-        let part = (WORTH / (weights * often)) as usize;
-        let part = part.clamp(1, rows.max(1)).next_multiple_of(LANES);
-        let starts = (0..rows).step_by(part);
-        starts.map(|start| start..rows.min(start + part)).collect()
+        let size = (WORTH / (weights * often)) as usize;
+        let size = size.clamp(1, rows.max(1)).next_multiple_of(LANES);
+        in_order(
+            rows.div_ceil(size),
+            || Tile::new(&self.weights),
+            |tile, i| work(tile, i * size..rows.min((i + 1) * size)),
+        )
     }
 }
 
@@ -188,18 +185,10 @@ impl MlpKernels for CpuMlp {
             log_uniforms: &draws.log_uniforms(),
             adjusted,
         };
-        let parts = self.parts(n, draws.transitions as f64);
-        let found = in_order(
-            parts.len(),
-            || self.tile(),
-            |tile, i| {
-                dispatch(Move {
-                    tile,
-                    chains: &chains,
-                    part: parts[i].clone(),
-                })
-            },
-        );
+        let chains = &chains;
+        let found = self.in_parts(n, draws.transitions as f64, |tile, part| {
+            dispatch(Move { tile, chains, part })
+        });
         let (mut places, mut accepted) = (Vec::with_capacity(2 * n), Vec::with_capacity(n));
         let mut trail = Vec::with_capacity(tail * 2 * n);
         for ends in &found {
@@ -443,5 +432,49 @@ impl WithSimd for Weigh<'_, '_> {
             sums.weigh(simd, tile, &points, &level, &scale);
         }
         sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Stream;
+
+    #[test]
+    fn neither_threads_nor_parts_change_a_number() {
+        let network = Network {
+            width: 64,
+            depth: 3,
+            levels: 0,
+            activation: 0,
+            confinement: 0.1,
+        };
+        let device = Device::flex();
+        let draw = |step, n| Draws::new(1, Stream::Test, step).normals(n);
+        let weights: Vec<f32> = draw(0, network.parameters());
+        let weights: Vec<f32> = weights.into_iter().map(|w| 0.2 * w).collect();
+        let mlp = CpuMlp::new(
+            network,
+            &Tensor::from_data(weights.as_slice(), &device),
+            &[],
+        );
+        let mlp = mlp.expect("weights in memory");
+        let (x, marks) = (draw(1, 2 * 999), [0.0, 0.1].repeat(999));
+        let rows = |x: &[f32]| Rows {
+            x: x.to_vec(),
+            labels: vec![0.0],
+            all: false,
+        };
+        let together = mlp.energies(rows(&x), true);
+        for i in [0, 127, 128, 500, 998] {
+            let alone = mlp.energies(rows(&x[2 * i..][..2]), true);
+            assert_eq!(alone.energy, together.energy[i..=i]);
+            assert_eq!(alone.gradient, together.gradient[2 * i..][..2]);
+        }
+        let gradient = || numbers(&mlp.weighed(x.clone(), marks.clone()).gradient);
+        let first = gradient();
+        for _ in 0..5 {
+            assert_eq!(gradient(), first);
+        }
     }
 }

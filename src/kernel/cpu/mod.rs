@@ -56,6 +56,6 @@ fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
 #[cfg(target_arch = "wasm32")]
 fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
     pulp::wasm::enable_relaxed_simd();
-    let simd = pulp::wasm::RelaxedSimd::try_new().expect("it was enabled just now");
+    let simd = pulp::wasm::RelaxedSimd::try_new().expect("relaxed SIMD was enabled just now");
     pulp::Simd::vectorize(simd, kernel)
 }
