@@ -82,12 +82,12 @@ impl Bench {
             Subject::CpuTraining | Subject::CpuTrainingByOperations => {
                 self.train(subject, &cpu).await
             }
-            Subject::CpuMultiplyAdd => bare(subject, || Some(cpu_multiply_add())).await,
-            Subject::MultiplyAdd => bare(subject, || multiply_add(device)).await,
-            Subject::Loads => bare(subject, || loads(device)).await,
-            Subject::ProductsOfTwo => bare(subject, || products(device, 2)).await,
-            Subject::ProductsOfFour => bare(subject, || products(device, 4)).await,
-            Subject::ProductsOfEight => bare(subject, || products(device, 8)).await,
+            Subject::CpuMultiplyAdd => bare(subject, Some(cpu_multiply_add)).await,
+            Subject::MultiplyAdd => bare(subject, multiply_add(device)).await,
+            Subject::Loads => bare(subject, loads(device)).await,
+            Subject::ProductsOfTwo => bare(subject, products(device, 2)).await,
+            Subject::ProductsOfFour => bare(subject, products(device, 4)).await,
+            Subject::ProductsOfEight => bare(subject, products(device, 8)).await,
         }
     }
 
@@ -151,14 +151,14 @@ async fn chains(
     })
 }
 
-/// What does one thing and nothing else, with what it takes to have that ready.
+/// What does one thing and nothing else.
 async fn bare(
     subject: Subject,
-    work: impl FnOnce() -> Option<(Tensor<1>, f64)>,
+    work: Option<impl FnOnce() -> (Tensor<1>, f64)>,
 ) -> Result<Timing, TrainError> {
+    let work = work.ok_or_else(|| TrainError::Device("there is no GPU to time".into()))?;
     let began = Instant::now();
-    let (found, amount) =
-        work().ok_or_else(|| TrainError::Device("there is no GPU to time".into()))?;
+    let (found, amount) = work();
     read(vec![Reading::from(found)]).await?;
     Ok(Timing {
         subject,

@@ -6,7 +6,7 @@
 use super::train2d::{Train2d, TrainError};
 use super::{Reading, read};
 use crate::energy::{Activation, Architecture, Energy, LevelEnergy, Mlp, membership_of_labels};
-use crate::objective::{Adam, AdamSettings, Averaged, ReplayBuffer, contrast};
+use crate::objective::{Adam, AdamSettings, Averaged, ReplayBuffer, contrast, weigh};
 use crate::protocol::Check;
 use crate::rng::{Draws, Stream};
 use crate::sampler::{Jump, JumpKind, Kernel, Labelled, Noise, mixture_transition};
@@ -54,6 +54,11 @@ const CASES: &[Case] = &[
         name: "parameter gradient and Adam",
         tolerance: 1e-4,
         run: optimiser,
+    },
+    Case {
+        name: "gradient of a weighted sum of energies",
+        tolerance: 1e-4,
+        run: weighted,
     },
     Case {
         name: "mixture sampler",
@@ -260,6 +265,19 @@ fn optimiser(d: &Device) -> Vec<Reading> {
         adam.second.into(),
         average.into(),
     ]
+}
+
+fn weighted(d: &Device) -> Vec<Reading> {
+    let a = architecture(Some(LEVELS));
+    let points = Labelled {
+        x: normals(13, [ROWS, 2], d),
+        member: labels(d),
+    };
+    let weight = normals(14, [ROWS, 1], d).reshape([-1]);
+    let found = weigh(&Mlp::new(&a, &weights(&a, d)), &points, |energies| {
+        ((energies * weight.clone()).sum(), weight.clone())
+    });
+    vec![found.loss.into(), found.gradient.into()]
 }
 
 fn sampler(d: &Device) -> Vec<Reading> {

@@ -18,6 +18,8 @@ pub fn Speed() -> impl IntoView {
     let done = Memo::new(move |_| state.run.with(|run| run.timings.len()));
     let on_gpu = Memo::new(move |_| state.run.with(|run| run.backend == Some(Backend::WebGpu)));
     let busy = Memo::new(move |_| queue.with(|queue| !queue.is_empty()));
+    // Before there is a device its worker would be asked in vain.
+    let ready = Memo::new(move |_| state.run.with(|run| run.lab.is_some()));
     let next = move || {
         if let Some(subject) = queue.with_untracked(|queue| queue.last().copied()) {
             state.send(Command::Time(subject));
@@ -65,7 +67,11 @@ pub fn Speed() -> impl IntoView {
                     on:change=set_rounds
                 />
             </label>
-            <button data-testid="measure" disabled=busy on:click=start>
+            <button
+                data-testid="measure"
+                disabled=move || busy.get() || !ready.get()
+                on:click=start
+            >
                 "Measure"
             </button>
             <button disabled=move || !busy.get() on:click=move |_| queue.set(Vec::new())>

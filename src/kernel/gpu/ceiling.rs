@@ -1,6 +1,7 @@
 //! What a GPU can do at most: its arithmetic, its loads, and both together as a network needs them.
 //!
-//! Invariant: a number of operations is what the kernel's text does, whatever a compiler makes of it.
+//! Invariant: a number of operations is what the kernel's text does, whatever a compiler makes of it; what a
+//! kernel needs is there before it is asked to run.
 
 use super::launch::{THREADS, buffer, empty, launch, part};
 use super::program::{Plain, QUAD, Shape};
@@ -24,34 +25,42 @@ const WIDTH: usize = 128;
 const MULTIPLYING: usize = 16;
 const ROUNDS: f64 = 16.0;
 
-/// Runs multiply-adds and nothing else on `device`, and returns what came out and how many operations, two
-/// a multiply-add, that is. `None` off the GPU, as for the next two.
-pub fn multiply_add(device: &Device) -> Option<(Tensor<1>, f64)> {
-    let beside = buffer(&Tensor::<1>::zeros([1], device))?;
+/// What runs multiply-adds and nothing else on `device`, and returns what came out and how many operations,
+/// two a multiply-add, that is. `None` off the GPU, as for the next two.
+pub fn multiply_add(device: &Device) -> Option<impl FnOnce() -> (Tensor<1>, f64) + use<>> {
     let numbers = GROUPS * THREADS;
-    let found = empty(&beside, numbers);
-    launch(Plain::MultiplyAdd, THREADS, GROUPS, [&found]);
-    Some((part(&found, 0, [numbers]), numbers as f64 * OPERATIONS))
+    let found = empty(&buffer(&Tensor::<1>::zeros([1], device))?, numbers);
+    Some(move || {
+        launch(Plain::MultiplyAdd, THREADS, GROUPS, [&found]);
+        (part(&found, 0, [numbers]), numbers as f64 * OPERATIONS)
+    })
 }
 
 /// The same of loads, and how many they are.
-pub fn loads(device: &Device) -> Option<(Tensor<1>, f64)> {
+pub fn loads(device: &Device) -> Option<impl FnOnce() -> (Tensor<1>, f64) + use<>> {
     let read = buffer(&Tensor::<1>::ones([NUMBERS], device))?;
     let numbers = LOADING * THREADS;
     let found = empty(&read, numbers);
-    launch(Plain::Loads, THREADS, LOADING, [&read, &found]);
-    Some((part(&found, 0, [numbers]), numbers as f64 * LOADS))
+    Some(move || {
+        launch(Plain::Loads, THREADS, LOADING, [&read, &found]);
+        (part(&found, 0, [numbers]), numbers as f64 * LOADS)
+    })
 }
 
 /// The same of a layer's matrix products where an invocation has `quads` quads of points, and how many
 /// operations they are.
-pub fn products(device: &Device, quads: usize) -> Option<(Tensor<1>, f64)> {
-    let weights = buffer(&(Tensor::<1>::ones([WIDTH * WIDTH], device) * 1e-3))?;
+pub fn products(
+    device: &Device,
+    quads: usize,
+) -> Option<impl FnOnce() -> (Tensor<1>, f64) + use<>> {
+    let weights = buffer(&Tensor::<1>::full([WIDTH * WIDTH], 1e-3, device))?;
     let shape = Shape::Lane(quads);
     let points = MULTIPLYING * shape.points();
     let found = empty(&weights, points * WIDTH);
-    let program = Plain::Products(WIDTH, quads);
-    launch(program, shape.threads(), MULTIPLYING, [&weights, &found]);
     let operations = points as f64 * (2 * WIDTH * WIDTH) as f64 * ROUNDS;
-    Some((part(&found, 0, [QUAD]), operations))
+    Some(move || {
+        let program = Plain::Products(WIDTH, quads);
+        launch(program, shape.threads(), MULTIPLYING, [&weights, &found]);
+        (part(&found, 0, [QUAD]), operations)
+    })
 }
