@@ -3,7 +3,7 @@
 //! Invariant: lane i of every number belongs to point i of the tile; matrices are read from the flat
 //! buffer as it lies.
 
-use super::product::{Ends, LANES, Lanes, accumulate, product, registers, registers_mut};
+use super::product::{Ends, LANES, Lanes, Panels, Within, registers, registers_mut};
 use super::unit::activation;
 use crate::kernel::Network;
 use pulp::Simd;
@@ -16,40 +16,52 @@ pub struct Weights {
     pub flat: Vec<f32>,
     /// `[depth * levels, width]`; empty for a plain network.
     pub gates: Vec<f32>,
-    /// Each layer's matrix, transposed, for the way back.
-    transposed: OnceLock<Vec<Vec<f32>>>,
+    /// Each layer's matrix, the output layer's last.
+    matrices: Vec<Panels>,
+    /// Those of the layers before it, transposed, for the way back.
+    transposed: OnceLock<Vec<Panels>>,
 }
 
 impl Weights {
     pub fn new(network: Network, flat: Vec<f32>, gates: Vec<f32>) -> Self {
+        let matrix = |l: usize| {
+            let [inputs, units] = shape(&network, l);
+            let matrix = &flat[network.offset(l)..];
+            Panels::of(inputs, units, |k, row| matrix[k * units + row])
+        };
         Self {
+            matrices: (0..=network.depth).map(matrix).collect(),
+            transposed: OnceLock::new(),
             network,
             flat,
             gates,
-            transposed: OnceLock::new(),
         }
     }
 
     /// Matrix `[inputs, units]` and bias `[units]` of a layer.
     fn layer(&self, l: usize) -> (&[f32], &[f32]) {
-        let Network { width, depth, .. } = self.network;
-        let inputs = if l == 0 { 2 } else { width };
-        let units = if l == depth { 1 } else { width };
+        let [inputs, units] = shape(&self.network, l);
         let layer = &self.flat[self.network.offset(l)..][..(inputs + 1) * units];
         layer.split_at(inputs * units)
     }
 
-    fn transposed(&self, l: usize) -> &[f32] {
-        let Network { width, depth, .. } = self.network;
+    fn transposed(&self, l: usize) -> &Panels {
         let turn = |l: usize| {
+            let [inputs, units] = shape(&self.network, l);
             let (matrix, _) = self.layer(l);
-            let column = |j: usize| matrix[j..].iter().step_by(width).copied();
-            (0..width).flat_map(column).collect()
+            Panels::of(units, inputs, |k, row| matrix[row * units + k])
         };
-        &self
-            .transposed
-            .get_or_init(|| (0..depth).map(turn).collect())[l]
+        let all = || (0..self.network.depth).map(turn).collect();
+        &self.transposed.get_or_init(all)[l]
     }
+}
+
+/// Inputs and units of a layer.
+fn shape(network: &Network, l: usize) -> [usize; 2] {
+    let Network { width, depth, .. } = *network;
+    let inputs = if l == 0 { 2 } else { width };
+    let units = if l == depth { 1 } else { width };
+    [inputs, units]
 }
 
 /// The points of a tile.
@@ -133,7 +145,7 @@ impl<'a> Tile<'a> {
             ..
         } = self.weights.network;
         for l in 0..depth {
-            let (matrix, bias) = self.weights.layer(l);
+            let (_, bias) = self.weights.layer(l);
             let (before, outputs) = self.outputs.split_at_mut(l * width);
             let layer = l * width..(l + 1) * width;
             let mut units = Units {
@@ -146,22 +158,25 @@ impl<'a> Tile<'a> {
                 outputs,
                 slopes: &mut self.slopes[layer],
             };
-            if l == 0 {
-                let inputs = [points.x, points.y];
-                product(simd, &mut units, matrix, &inputs, [width, 1]);
-            } else {
-                let inputs = &before[(l - 1) * width..];
-                product(simd, &mut units, matrix, inputs, [width, 1]);
-            }
+            let ends = [points.x, points.y];
+            let inputs = match l {
+                0 => &ends[..],
+                _ => &before[(l - 1) * width..],
+            };
+            self.weights.matrices[l].product(simd, &mut units, inputs);
         }
-        let (head, bias) = self.weights.layer(depth);
+        let (_, bias) = self.weights.layer(depth);
         let confinement = confinement as f32;
         let mut energy = [std::array::from_fn(|i| {
             let Points { x, y } = points;
             bias[0] + confinement * (x[i] * x[i] + y[i] * y[i])
         })];
         let last = &self.outputs[(depth - 1) * width..];
-        accumulate(simd, &mut energy, head, last, [1, 1]);
+        let mut sums = Within {
+            sums: &mut energy,
+            columns: 1,
+        };
+        self.weights.matrices[depth].product(simd, &mut sums, last);
         energy[0]
     }
 
@@ -207,14 +222,18 @@ impl<'a> Tile<'a> {
                 signal: &mut signal,
                 back: &mut before,
             };
-            product(simd, &mut slopes, weights.transposed(l), &back, [width, 1]);
+            weights.transposed(l).product(simd, &mut slopes, &back);
             std::mem::swap(&mut back, &mut before);
         }
         layer(self, 0, &signal, &back);
         let confined =
             |x: &Lanes| std::array::from_fn(|i| 2.0 * confinement as f32 * x[i] * scale[i]);
         let mut gradient = [confined(&points.x), confined(&points.y)];
-        accumulate(simd, &mut gradient, weights.transposed(0), &back, [2, 1]);
+        let mut sums = Within {
+            sums: &mut gradient,
+            columns: 1,
+        };
+        weights.transposed(0).product(simd, &mut sums, &back);
         (self.signal, self.back) = (signal, [back, before]);
         let [x, y] = gradient;
         Points { x, y }
