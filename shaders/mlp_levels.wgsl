@@ -2,8 +2,8 @@
 // the draws of `src/rng.rs`.
 //
 // Contract: `result` gets memberships `[rows, LEVELS]`, 1 in the column drawn and 0 elsewhere. The draw
-// of point i for level t is element `i LEVELS + t`. A level whose energy is no number is not drawn,
-// unless it is the first and there is no other.
+// of point i for level t is element `i LEVELS + t`. Of levels that are equally good the first is drawn. One
+// whose energy is no number is not, unless it is the first and there is no other.
 
 struct Info {
     rows: u32,
@@ -19,6 +19,7 @@ struct Info {
 @group(0) @binding(4) var<storage, read_write> result: array<f32>;
 
 var<private> best: array<vec4<f32>, QUADS>;
+// LEVELS until there is a level to draw.
 var<private> drawn: array<vec4<u32>, QUADS>;
 
 fn record_output(layer: u32, unit: u32, q: u32, value: vec4<f32>) {}
@@ -44,6 +45,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let point = points[min(first_row + r, info.rows - 1u)];
         at[r / 4u].x[r % 4u] = point.x;
         at[r / 4u].y[r % 4u] = point.y;
+        drawn[r / 4u] = vec4(LEVELS);
     }
     for (var level = 0u; level < LEVELS; level++) {
         for (var q = 0u; q < QUADS; q++) {
@@ -55,12 +57,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let score = gumbel(row * LEVELS + level) - at[q].energy;
             // A comparison by bits: a compiler may assume that no number is NaN.
             let number = (bitcast<vec4<u32>>(score) & vec4(0x7fffffffu)) <= vec4(0x7f800000u);
-            let better = number & ((score > best[q]) | vec4(level == 0u));
+            let better = number & ((score > best[q]) | (drawn[q] == vec4(LEVELS)));
             best[q] = select(best[q], score, better);
             drawn[q] = select(drawn[q], vec4(level), better);
-            if level == 0u {
-                best[q] = select(vec4(-3e38), best[q], number);
-            }
         }
     }
     for (var r = 0u; r < 4u * QUADS; r++) {
@@ -68,8 +67,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         if !writes(t, r) || row >= info.rows {
             continue;
         }
+        // Modulo: the first where there was none.
+        let one = drawn[r / 4u][r % 4u] % LEVELS;
         for (var level = 0u; level < LEVELS; level++) {
-            result[row * LEVELS + level] = f32(drawn[r / 4u][r % 4u] == level);
+            result[row * LEVELS + level] = f32(one == level);
         }
     }
 }

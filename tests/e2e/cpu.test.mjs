@@ -30,6 +30,24 @@ story("the CPU can be asked for", async ({ open }) => {
   assert.match(await tab.text("backend"), /cpu/i);
 }, { webgpu: true });
 
+story("the lab times everything that the CPU does", async ({ open }) => {
+  const tab = await open(`lab/${tiny}`);
+  const passed = () => tab.get("selftest").getAttribute("data-passed");
+  assert.equal(await tab.until("self-test", passed, Boolean), "true");
+  await tab.get("rounds").fill("2");
+  await tab.get("rounds").blur();
+  await tab.click("measure");
+  await tab.until("timings", () => tab.get("speed").getAttribute("data-busy"), (busy) => busy === "false");
+  const rows = tab.page.locator("[data-subject]");
+  const timed = await rows.evaluateAll((all) => all.map(({ dataset }) => [dataset.subject, dataset.rates.split(" ").map(Number)]));
+  const subjects = timed.map(([subject]) => subject);
+  assert.deepEqual(subjects, ["cpu_chains", "cpu_chains_by_operations", "cpu_training", "cpu_training_by_operations", "cpu_multiply_add"]);
+  for (const [subject, rates] of timed) {
+    assert.equal(rates.length, 2, subject);
+    for (const rate of rates) assert.ok(rate > 0 && Number.isFinite(rate), `${subject}: ${rate}`);
+  }
+}, without);
+
 const kind = (url) => /worker-\w+_(\w+)\.wasm$/.exec(url)?.[1];
 
 // The page learns with this one of the two workers, and the service worker keeps no other.

@@ -169,7 +169,8 @@ impl MlpKernels for CpuMlp {
         for ((energies, gumbels), member) in rows.zip(member.chunks_exact_mut(levels)) {
             let scores = energies.iter().zip(gumbels).map(|(e, g)| g - e);
             let scores = scores.enumerate().filter(|(_, score)| !score.is_nan());
-            let drawn = scores.max_by(|a, b| a.1.total_cmp(&b.1));
+            // Of equals `max_by` takes the last.
+            let drawn = scores.rev().max_by(|a, b| a.1.total_cmp(&b.1));
             member[drawn.map_or(0, |(level, _)| level)] = 1.0;
         }
         Some(tensor(member, [n, levels], &self.device))

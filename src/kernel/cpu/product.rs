@@ -1,7 +1,7 @@
 //! The matrix products of the CPU kernels.
 //!
-//! Invariant: every number of the result is a sum in the order of the rows of `b`, so it does not
-//! depend on the width of the machine's registers.
+//! Invariant: every number of the result is a sum in the order of the rows of `b`, whatever the width of the
+//! machine's registers.
 
 use pulp::Simd;
 use std::ops::Range;

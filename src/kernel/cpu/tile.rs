@@ -1,7 +1,6 @@
 //! Sixteen points on their way through a network and back.
 //!
-//! Invariant: lane i of every number belongs to point i of the tile; matrices are read from the flat
-//! buffer as it lies.
+//! Invariant: lane i of every number belongs to point i of the tile.
 
 use super::product::{Ends, LANES, Lanes, Panels, Within, registers, registers_mut};
 use super::unit::activation;

@@ -1,7 +1,7 @@
 //! What a GPU can do at most: its arithmetic, its loads, and both together as a network needs them.
 //!
 //! Invariant: a number of operations is what the kernel's text does, whatever a compiler makes of it; what a
-//! kernel needs is there before it is asked to run.
+//! kernel needs is asked for before it is run.
 
 use super::launch::{THREADS, buffer, empty, launch, part};
 use super::program::{Plain, QUAD, Shape};
