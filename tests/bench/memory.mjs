@@ -10,7 +10,7 @@ import { figures, report } from "./report.mjs";
 
 const MINUTES = Number(process.env.BASIN_MINUTES ?? 10);
 // Any of webgpu and cpu, one after the other.
-const BACKENDS = (process.env.BASIN_MEMORY ?? "webgpu").split(" ");
+const BACKENDS = (process.env.BASIN_MEMORY ?? "webgpu cpu").split(" ");
 
 // Longer than any measurement: a run that is done rests.
 const RUN = "#v=1&preset=four-rings-da-ebm&iterations=1000000";
@@ -44,9 +44,6 @@ async function reading(session) {
 }
 
 const host = await serve(process.env.BASIN_DIST, "/");
-const found = {};
-const ratios = {};
-const iterations = {};
 try {
   for (const backend of BACKENDS) {
     const browser = await launch();
@@ -55,23 +52,24 @@ try {
     await page.goto(`${host.url}${backend === "cpu" ? "?cpu=1" : ""}${RUN}`);
     const step = async () => Number(await page.getByTestId("step").innerText());
     while (!((await step()) > 0)) await sleep(100);
+    const found = {};
     const began = Date.now();
     const reached = (minutes) => sleep(began + 60_000 * minutes - Date.now() - (READINGS * PAUSE) / 2);
     for (const minutes of [1, MINUTES]) {
       await reached(minutes);
       for (const [kind, held] of Object.entries(await reading(session))) {
-        found[`${backend}_${kind}_after_${minutes}`] = held;
+        found[`${kind}_after_${minutes}`] = held;
       }
       console.error(`${backend}: ${await step()} iterations after ${minutes} minutes`);
     }
-    iterations[backend] = await step();
-    const after = (minutes, kind) => found[`${backend}_${kind}_after_${minutes}`].median;
+    const facts = { minutes: MINUTES, iterations: await step() };
+    const ratios = {};
     for (const kind of ["all", "renderer", "gpu"]) {
-      ratios[`memory_growth_${backend}_${kind}`] = after(MINUTES, kind) / after(1, kind);
+      ratios[`memory_growth_${kind}`] = found[`${kind}_after_${MINUTES}`].median / found[`${kind}_after_1`].median;
     }
     await browser.close();
+    await report(`memory_${backend}`, { facts, figures: found, ratios });
   }
-  await report("memory", { facts: { minutes: MINUTES, iterations }, figures: found, ratios });
 } finally {
   await host.close();
 }
