@@ -7,8 +7,8 @@
 // Contract: a kernel puts this file behind a prelude (`src/kernel/gpu/mlp.rs`) that names the network
 // (WIDTH, DEPTH, LEVELS, ACTIVATION, CONFINEMENT; LEVELS is 0 without gates) and GRADIENT, adds one of
 // the two files above, and defines the three `record_` functions. All invocations of a workgroup call
-// `evaluate` with equal points in `at`, which also holds what is found. A party's points lie four to
-// a quad, QUADS of them.
+// `evaluate` with equal points in `at`, which also holds what is found; a gradient means nothing where the
+// energy is no number. A party's points lie four to a quad, QUADS of them.
 
 // The flat parameter buffer, and the gates `[DEPTH * LEVELS, WIDTH]` (one unused entry if plain).
 @group(0) @binding(0) var<storage, read_write> weights: array<f32>;

@@ -15,7 +15,8 @@ const BACKENDS = (process.env.BASIN_MEMORY ?? "webgpu cpu").split(" ");
 // Longer than any measurement: a run that is done rests.
 const RUN = "#v=1&preset=four-rings-da-ebm&iterations=1000000";
 
-// A reading wavers with every collection of garbage, so each is the median of half a minute's.
+// The page's garbage is collected before every reading; what wavers then is evened out by the median of half a
+// minute's.
 const READINGS = 15;
 const PAUSE = 2000;
 
@@ -34,9 +35,10 @@ async function bytes(session) {
 }
 
 // The median of half a minute's readings, kind by kind.
-async function reading(session) {
+async function reading(session, own) {
   const lists = {};
   for (let i = 0; i < READINGS; i++) {
+    await own.send("HeapProfiler.collectGarbage");
     for (const [kind, held] of Object.entries(await bytes(session))) (lists[kind] ??= []).push(held);
     await sleep(PAUSE);
   }
@@ -49,6 +51,7 @@ try {
     const browser = await launch();
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     const session = await browser.newBrowserCDPSession();
+    const own = await page.context().newCDPSession(page);
     await page.goto(`${host.url}${backend === "cpu" ? "?cpu=1" : ""}${RUN}`);
     const step = async () => Number(await page.getByTestId("step").innerText());
     while (!((await step()) > 0)) await sleep(100);
@@ -57,7 +60,7 @@ try {
     const reached = (minutes) => sleep(began + 60_000 * minutes - Date.now() - (READINGS * PAUSE) / 2);
     for (const minutes of [1, MINUTES]) {
       await reached(minutes);
-      for (const [kind, held] of Object.entries(await reading(session))) {
+      for (const [kind, held] of Object.entries(await reading(session, own))) {
         found[`${kind}_after_${minutes}`] = held;
       }
       console.error(`${backend}: ${await step()} iterations after ${minutes} minutes`);
