@@ -5,7 +5,7 @@
 use super::product::{Ends, LANES, Lanes, Panels, Within, registers, registers_mut};
 use super::unit::activation;
 use crate::kernel::Network;
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 use std::sync::OnceLock;
 
 /// Weights as the kernels read them.
@@ -182,9 +182,20 @@ impl<'a> Tile<'a> {
     /// Energies of the points, and their gradients.
     #[inline(always)]
     pub fn evaluate<S: Simd>(&mut self, simd: S, points: &Points) -> (Lanes, Points) {
-        let energy = self.forward(simd, points);
-        let slope = self.backward(simd, points, &[1.0; LANES], |_, _, _, _| {});
-        (energy, slope)
+        struct Evaluation<'t, 'a>(&'t mut Tile<'a>, &'t Points);
+
+        impl WithSimd for Evaluation<'_, '_> {
+            type Output = (Lanes, Points);
+
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, simd: S) -> (Lanes, Points) {
+                let Self(tile, points) = self;
+                let energy = tile.forward(simd, points);
+                let slope = tile.backward(simd, points, &[1.0; LANES], |_, _, _, _| {});
+                (energy, slope)
+            }
+        }
+        simd.vectorize(Evaluation(self, points))
     }
 
     /// Gradients in the points, of energies times `scale`, after [`Tile::forward`]. `layer` is told,
