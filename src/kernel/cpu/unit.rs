@@ -27,7 +27,8 @@ pub fn softplus<S: Simd>(simd: S, a: S::f32s) -> (S::f32s, S::f32s) {
         simd.mul_f32s(q, q),
         // Of 2 artanh(q) / q in q²: interpolated at Chebyshev's nodes, its error relative to it
         // below 8e-9.
-        [0.281_577_8, 0.279_651_58, 0.400_245_96, 0.666_663_2, 2.0],
+        0.281_577_8,
+        [[0.279_651_58, 0.400_245_96], [0.666_663_2, 2.0]],
     );
     let (positive, _) = relu(simd, a);
     (
@@ -98,14 +99,11 @@ fn exp_of_minus_size<S: Simd>(simd: S, a: S::f32s) -> S::f32s {
         r,
         // Behind 1 + r those of (exp(r) - 1 - r) / r², interpolated at Chebyshev's nodes for |r| up to
         // half of ln 2: exp is 1e-8 off at most.
+        1.392_617_6e-3,
         [
-            1.392_617_6e-3,
-            8.363_173e-3,
-            4.166_655_6e-2,
-            0.166_665_78,
-            0.5,
-            1.0,
-            1.0,
+            [8.363_173e-3, 4.166_655_6e-2],
+            [0.166_665_78, 0.5],
+            [1.0, 1.0],
         ],
     );
     let bits = |number| simd.transmute_u32s_f32s(number);
@@ -115,13 +113,21 @@ fn exp_of_minus_size<S: Simd>(simd: S, a: S::f32s) -> S::f32s {
     simd.select_f32s(simd.less_than_f32s(x, splat(-86.0)), splat(0.0), found)
 }
 
-/// The polynomial in x with these coefficients, the highest power's first.
+/// The polynomial in x with these coefficients, the highest power's first. What is made of pairs does not
+/// wait for the sum so far (one level of Estrin's scheme).
 #[inline(always)]
-fn polynomial<S: Simd, const N: usize>(simd: S, x: S::f32s, coefficients: [f32; N]) -> S::f32s {
+fn polynomial<S: Simd, const N: usize>(
+    simd: S,
+    x: S::f32s,
+    highest: f32,
+    pairs: [[f32; 2]; N],
+) -> S::f32s {
+    let square = simd.mul_f32s(x, x);
     // Not from zero: a compiler must not leave out a product with it.
-    let mut sum = simd.splat_f32s(coefficients[0]);
-    for &c in &coefficients[1..] {
-        sum = simd.mul_add_e_f32s(sum, x, simd.splat_f32s(c));
+    let mut sum = simd.splat_f32s(highest);
+    for pair in pairs {
+        let [a, b] = pair.map(|c| simd.splat_f32s(c));
+        sum = simd.mul_add_e_f32s(sum, square, simd.mul_add_e_f32s(a, x, b));
     }
     sum
 }
