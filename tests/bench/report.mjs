@@ -5,7 +5,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 
-const PARTS = ["page", "native", "load", "memory_webgpu", "memory_cpu"];
+const PARTS = ["page", "native", "native_gpu", "load", "memory_webgpu", "memory_cpu"];
 
 // Timings of each subject in a run; the median is reported.
 export const ROUNDS = Number(process.env.BASIN_ROUNDS ?? 10);
