@@ -76,7 +76,7 @@ function apart(found, wanted, least = 0) {
 }
 
 // The same for each block of the weights by itself, so that a large one cannot hide a wrong small one. The
-// last bias has no slope but rounding's.
+// head's bias has no slope but rounding's.
 function blockwise(found, wanted, shapes) {
   const least = 1e-3 * length(wanted);
   let at = 0;

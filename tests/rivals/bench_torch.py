@@ -28,7 +28,8 @@ TOLERANCE = 1e-3
 
 
 def check(name, found, wanted, least=0):
-    """How far two lists of numbers are apart, as a share of the second's length or of `least`, if that is more."""
+    """How far two lists of numbers are apart, as a share of the second's length or of `least`, if that is more;
+    too far is an error."""
     apart = float((found.flatten() - wanted).norm() / wanted.norm().clamp(min=least))
     assert apart <= TOLERANCE, f"torch: {name} are {apart} apart"
     return apart
@@ -40,7 +41,7 @@ def check_slope(problem, points, labels):
     sizes = [rows * columns for rows, columns in problem["shapes"]]
     wanted = torch.tensor(problem["slope"])
     found = slope(torch.tensor(problem["weights"]), problem, points, labels, weight)
-    # Each block by itself, so that a large one cannot hide a wrong small one. The last bias has no slope but
+    # Each block by itself, so that a large one cannot hide a wrong small one. The head's bias has no slope but
     # rounding's.
     least = float(1e-3 * wanted.norm())
     blocks = zip(found.split(sizes), wanted.split(sizes), strict=True)

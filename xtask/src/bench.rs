@@ -7,9 +7,9 @@ use crate::browser::Browser;
 use crate::place::Place;
 use crate::process::{Result, read, run};
 use crate::{dist, node, python};
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::{env, fs};
 
 /// Every part, in order.
 ///
@@ -55,16 +55,20 @@ fn time_page(place: &Place, part: &str) -> Result {
     run(chromium.announce(&mut node).env("BASIN_DIST", place.dist()))
 }
 
-/// Times the command line and PyTorch.
+/// Times the command line, on the CPU beside PyTorch.
 fn native(place: &Place) -> Result {
     node::install_for(place, &folder(place), &[])?;
-    let torch = python::torch(place)?;
     let build = ["build", "--quiet", "--release", "--bin", "basin"];
     run(place.command("cargo").args(build))?;
-    run(script(place, "native")?
+    let mut node = script(place, "native")?;
+    if env::var("BASIN_DEVICE").is_ok_and(|device| device != "cpu") {
+        println!("PyTorch is timed on the CPU only");
+    } else {
+        node.env("BASIN_TORCH", python::torch(place)?);
+    }
+    run(node
         .env("BASIN_PROBLEM", problem(place)?)
-        .env("BASIN_EXE", place.target.join("release/basin"))
-        .env("BASIN_TORCH", torch))
+        .env("BASIN_EXE", place.target.join("release/basin")))
 }
 
 fn folder(place: &Place) -> PathBuf {

@@ -34,8 +34,8 @@ pub fn Lab() -> impl IntoView {
         <section class="lab">
             <h1>"Lab"</h1>
             <p class="quiet">
-                "At the start the device's numbers are held against the CPU's. The run goes on while you are here: "
-                {move || if playing.get() { "it is training." } else { "it rests." }}
+                "At the start the device's numbers are held against the CPU's. "
+                {move || if playing.get() { "The run goes on while you are here." } else { "The run rests." }}
             </p>
             <div class="buttons">
                 <button data-testid="rerun-selftest" on:click=move |_| state.send(Command::SelfTest)>
