@@ -13,12 +13,13 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Median, least and most.
+    /// Median (of an even number the mean of the middle two), least and most.
     pub fn summary(&self) -> [f64; 3] {
         let mut sorted = self.rates.clone();
         sorted.sort_by(f64::total_cmp);
+        let at = |i: usize| sorted.get(i).copied().unwrap_or(f64::NAN);
         let last = sorted.len().saturating_sub(1);
-        [last / 2, 0, last].map(|at| sorted.get(at).copied().unwrap_or(f64::NAN))
+        [(at(last / 2) + at(sorted.len() / 2)) / 2.0, at(0), at(last)]
     }
 }
 
@@ -73,11 +74,12 @@ mod tests {
             timing(Subject::Chains, 2.0),
             timing(Subject::Chains, 1.0),
             timing(Subject::Chains, 3.0),
+            timing(Subject::CpuChains, 3.0),
         ]);
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].subject, Subject::Chains);
         assert_eq!(found[0].rates, [3.0, 6.0, 2.0]);
         assert_eq!(found[0].summary(), [3.0, 2.0, 6.0]);
-        assert_eq!(found[1].summary(), [6.0; 3]);
+        assert_eq!(found[1].summary(), [4.0, 2.0, 6.0]);
     }
 }

@@ -29,7 +29,7 @@ window.rival = {
     return { chains: { energies, gradients }, training: await this.run.found() };
   },
 
-  // Chain steps a second.
+  // Chain steps, and the seconds they took.
   async chains(transitions) {
     while (this.noise.length < transitions) this.noise.push(this.draw());
     const began = performance.now();
@@ -41,14 +41,14 @@ window.rival = {
     const moved = await place.data();
     energy.dispose();
     gradient.dispose();
-    return ((moved.length / 2) * transitions) / ((performance.now() - began) / 1000);
+    return { amount: (moved.length / 2) * transitions, seconds: (performance.now() - began) / 1000 };
   },
 
-  // Iterations a second.
+  // Iterations, and the seconds they took.
   async training(iterations) {
     const began = performance.now();
     for (let i = 0; i < iterations; i++) await this.run.iterate();
     await this.run.settled();
-    return iterations / ((performance.now() - began) / 1000);
+    return { amount: iterations, seconds: (performance.now() - began) / 1000 };
   },
 };

@@ -10,11 +10,12 @@ const PARTS = ["page", "native", "native_gpu", "load", "memory_webgpu", "memory_
 // Timings of each subject in a run; the median is reported.
 export const ROUNDS = Number(process.env.BASIN_ROUNDS ?? 10);
 
-// Median, least and most of several lists of numbers.
+// Median (of an even number the mean of the middle two), least and most of several lists of numbers.
 export function figures(lists) {
   const figure = (list) => {
     const sorted = [...list].sort((a, b) => a - b);
-    return { median: sorted[(sorted.length - 1) >> 1], min: sorted[0], max: sorted.at(-1) };
+    const median = (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+    return { median, min: sorted[0], max: sorted.at(-1) };
   };
   return Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, figure(list)]));
 }

@@ -35,7 +35,7 @@ window.rival = {
     return { chains: named(chains), training: { ...named(training), slope } };
   },
 
-  // Chain steps a second.
+  // Chain steps, and the seconds they took.
   async chains(transitions) {
     const { network, points, problem } = this.plain;
     const n = problem.labels.length;
@@ -46,14 +46,14 @@ window.rival = {
     const moved = tf.tidy(() => mala(evaluate, points, tf.scalar(problem.deviation), draws));
     await moved.data();
     moved.dispose();
-    return (n * transitions) / ((performance.now() - began) / 1000);
+    return { amount: n * transitions, seconds: (performance.now() - began) / 1000 };
   },
 
-  // Iterations a second.
+  // Iterations, and the seconds they took.
   async training(iterations) {
     const began = performance.now();
     for (let i = 0; i < iterations; i++) this.run.iterate();
     await this.run.settled();
-    return iterations / ((performance.now() - began) / 1000);
+    return { amount: iterations, seconds: (performance.now() - began) / 1000 };
   },
 };
